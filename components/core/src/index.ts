@@ -1,0 +1,5 @@
+export * from './schema.js'
+export * from './message.js'
+export * from './table.js'
+export * from './port.js'
+export * from './handler.js'

@@ -1,0 +1,90 @@
+import { hash } from 'node:crypto'
+import * as E from 'fp-ts/lib/Either.js'
+import { type Deep, type Input, type Issue, type Output, type Schema, type Stable, limits, type of, parse, seal } from './schema.js'
+
+/** A message in its envelope: CloudEvents 1.0 attributes, four documented extensions, and `tenant` and `actor`. On a wire, `partitionkey` is the `subject`. */
+export interface Message<T extends string = string, D = unknown> {
+  readonly id: string; readonly source: string; readonly type: T; readonly subject: string
+  /** ISO 8601; when the message that started it all entered. */
+  readonly time: string
+  readonly dataschema: string; readonly data: D
+  readonly correlationid: string; readonly causationid?: string | undefined; readonly traceparent?: string | undefined
+  readonly tenant?: string | undefined; readonly actor?: string | undefined
+}
+export type Kind = 'command' | 'event' | 'effect'
+/** What a maker returns: a message without its envelope. */
+export interface Draft<K extends Kind = Kind, T extends string = string, I = unknown, C extends string = string> { readonly kind: K; readonly type: T; readonly data: I; readonly key?: string; readonly [of]?: C }
+export interface Channel { readonly channel: string; /** Written or read by somebody outside this deployment: wiring asks for no counterpart. */ readonly external: boolean }
+export interface AnyType {
+  readonly kind: Kind; readonly type: string; readonly version: number; readonly channel: Channel; readonly schema: Schema
+  readonly rejections: readonly string[]; readonly oldest: Schema; readonly steps: readonly ((old: never) => unknown)[]
+  keyOf(data: unknown): string; readonly [of]?: unknown
+}
+export interface MessageType<K extends Kind, T extends string, I, D, C extends string> extends AnyType {
+  (data: I): Draft<K, T, I, C>
+  readonly kind: K; readonly type: T; readonly rejections: readonly C[]; readonly [of]?: D
+}
+export interface Command<T extends string, I, D, C extends string> extends MessageType<'command', T, I, D, C> {}
+export interface Event<T extends string, D> extends MessageType<'event', T, D, D, never> {}
+export interface AnyCommand extends AnyType { readonly kind: 'command' }
+export interface AnyEvent extends AnyType { readonly kind: 'event' }
+export type MessageOf<M> = M extends { readonly type: infer T extends string; readonly [of]?: infer D } ? Message<T, D> : never
+export type DraftOf<M> = M extends MessageType<infer K, infer T, infer I, infer _D, infer C> ? Draft<K, T, I, C> : never
+export type TypeOf<M> = M extends { readonly type: infer T extends string } ? T : never
+export type CodesOf<M> = M extends { readonly rejections: readonly (infer C extends string)[] } ? C : never
+
+/** A typed chain of pure steps, one a version: `from(schemaV1).via(toV2).via(toV3)`. */
+export interface Upcast<D, V extends readonly unknown[] = [1]> { readonly [of]?: D; readonly count?: V; readonly oldest: Schema; readonly steps: readonly ((old: never) => unknown)[]; via<X>(lift: (old: D) => X): Upcast<X, [...V, 1]> }
+const chain = <D, V extends readonly unknown[]>(oldest: Schema, steps: readonly ((old: never) => unknown)[]): Upcast<D, V> => ({ oldest, steps, via: lift => chain(oldest, [...steps, lift]) })
+export const from = <S extends Schema>(oldest: S): Upcast<Output<S>> => chain(oldest, [])
+
+export const channel = (name: string, o: { external?: boolean } = {}): Channel => ({ channel: name, external: o.external ?? false })
+
+type Lifted<I, V> = V extends 1 ? { upcast?: never } : { upcast: Upcast<I, readonly 1[] & { length: V }> }
+type Declared<S extends Schema, V extends number> = { channel: Channel; version?: V; schema: S & Stable<S>; key: (data: Deep<Output<NoInfer<S>>>) => string } & Lifted<Input<NoInfer<S>>, NoInfer<V>>
+interface Declaration { channel: Channel; version?: number; schema: Schema; key: (data: never) => string; rejections?: readonly string[]; upcast?: { oldest: Schema; steps: readonly ((old: never) => unknown)[] } | undefined }
+const declared = <K extends Kind>(kind: K, type: string, o: Declaration) => Object.assign((data: unknown): Draft => ({ kind, type, data }), {
+  kind, type, version: o.version ?? 1, channel: o.channel, schema: o.schema, rejections: o.rejections ?? [], oldest: o.upcast?.oldest ?? o.schema, steps: o.upcast?.steps ?? [],
+  keyOf: (data: unknown) => o.key(data as never),
+})
+
+/** Declares a command: a message that asks for a change. `key` orders it; `rejections` are the codes with which the business may say no. */
+export function command<const T extends string, S extends Schema, const C extends string = never, const V extends number = 1>(type: T, o: Declared<S, V> & { rejections?: readonly C[] }): Command<T, Deep<Input<S>>, Deep<Output<S>>, C>
+export function command(type: string, o: Declaration): AnyType { return declared('command', type, o) }
+/** Declares an event: a message that says what happened. A `version` above 1 needs the `upcast` that lifts the older ones. */
+export function event<const T extends string, S extends Schema, const V extends number = 1>(type: T, o: Declared<S, V>): Event<T, Deep<Output<S>>>
+export function event(type: string, o: Declaration): AnyType { return declared('event', type, o) }
+/** The message type of a port's effect, on the port's own channel. */
+export const effectType = (port: string, schema: Schema): AnyType => declared('effect', port, { channel: channel(`effect-${port}`), schema, key: () => '' })
+
+/** A UUID (RFC 9562, version 8) made from its parts by SHA-256: the same parts, the same id, on every shell. */
+export const idOf = (...parts: readonly (string | number)[]): string => {
+  const h = hash('sha256', parts.join('\u0000'))
+  return `${h.slice(0, 8)}-${h.slice(8, 12)}-8${h.slice(13, 16)}-a${h.slice(17, 20)}-${h.slice(20, 32)}`
+}
+/** Tells two bodies apart under one id: a digest of type and data, whatever the order of the fields. */
+export const bodyOf = (type: string, data: unknown): string => hash('sha256', type + JSON.stringify(data, (_k, v: unknown) =>
+  v !== null && typeof v === 'object' && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => a < b ? -1 : 1)) : v), 'base64url')
+
+type Rest = Omit<Message, 'type' | 'data' | 'subject' | 'dataschema'>
+/** Puts what a schema has parsed, or a handler has made, into an envelope: sealed, keyed, at most 200 KiB. */
+export const envelop = (type: AnyType, data: unknown, rest: Rest, key?: string): E.Either<readonly Issue[], Message> => E.tryCatch(() => {
+  const sealed = seal(data)
+  const message = { ...rest, type: type.type, subject: seal(key ?? type.keyOf(sealed), 'key'), dataschema: `${type.type}/${type.version}`, data: sealed }
+  const units = JSON.stringify(message).length // bytes are at most three times as many
+  if (units * 3 > limits.bytes && Buffer.byteLength(JSON.stringify(message)) > limits.bytes) throw new TypeError(`the message '${type.type}' is too large: expected at most ${limits.bytes} bytes, found ${Buffer.byteLength(JSON.stringify(message))}; keep large things elsewhere and send a reference`)
+  return Object.freeze(message)
+}, e => [{ path: '', message: e instanceof Error ? e.message : String(e) }])
+
+export const versionOf = (message: Message): number => Number(message.dataschema.slice(message.dataschema.lastIndexOf('/') + 1))
+/** Opens a message that comes from outside the process: lifted from its version, then parsed. A version that this process does not know yet is `newer`: a rolling deploy, not poison. */
+export const open = (type: AnyType, message: Message): E.Either<'newer' | readonly Issue[], Message> => {
+  const version = versionOf(message)
+  if (!(version >= 1)) return E.left([{ path: 'dataschema', message: `expected '${type.type}/N', found '${message.dataschema}'` }])
+  if (version > type.version) return E.left('newer')
+  try {
+    const lifted = type.steps.slice(version - 1).reduce<unknown>((old, lift) => lift(old as never), message.data)
+    const parsed = parse(type.schema, lifted)
+    return E.isLeft(parsed) ? parsed : E.right(Object.freeze({ ...message, dataschema: `${type.type}/${type.version}`, data: seal(parsed.right) }))
+  } catch (e) { return E.left([{ path: '', message: e instanceof Error ? e.message : String(e) }]) }
+}

@@ -1,0 +1,61 @@
+import * as E from 'fp-ts/lib/Either.js'
+
+/** A phantom key: keeps a type on a value, out of sight of completion. */
+export declare const of: unique symbol
+
+/** What a schema library finds wrong with one field; `path` is dotted, empty for the whole value. */
+export interface Issue { readonly path: string; readonly message: string }
+type Found = { readonly message: string; readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined }
+type Checked<O> = { readonly value: O; readonly issues?: undefined } | { readonly issues: readonly Found[] }
+
+/** A synchronous Standard Schema, version 1 (https://standardschema.dev): zod, valibot, arktype and others make them. */
+export interface Schema<I = unknown, O = unknown> {
+  readonly '~standard': {
+    readonly version: 1; readonly vendor: string
+    readonly validate: (value: unknown) => Checked<O> | Promise<Checked<O>>
+    readonly types?: { readonly input: I; readonly output: O } | undefined
+  }
+}
+export type Input<S extends Schema> = NonNullable<S['~standard']['types']>['input']
+export type Output<S extends Schema> = NonNullable<S['~standard']['types']>['output']
+type Primitive = string | number | boolean | null | undefined
+export type Deep<T> = T extends Primitive ? T : T extends readonly unknown[] ? { readonly [I in keyof T]: Deep<T[I]> } : { readonly [K in keyof T]: Deep<T[K]> }
+type Json<T> = T extends Primitive ? T : T extends bigint | symbol | ((...args: never) => unknown) ? never : { [K in keyof T]: Json<T[K]> }
+/** What is published is the output, and it is parsed again elsewhere: defaults and trims pass, transforms to another type do not. */
+export type Stable<S extends Schema> = [Output<S>] extends [Input<S> & Json<Output<S>>] ? unknown : { readonly error: 'data must be JSON that its own schema accepts' }
+
+/** Parses a value; the issues name the fields. A schema that answers with a promise is an issue too: decisions are synchronous. */
+export const parse = <O>(schema: Schema<unknown, O>, value: unknown): E.Either<readonly Issue[], O> => {
+  const checked = schema['~standard'].validate(value)
+  if (checked instanceof Promise) return E.left([{ path: '', message: `the schema (${schema['~standard'].vendor}) is asynchronous; checks that wait belong into a lookup` }])
+  return checked.issues === undefined ? E.right(checked.value)
+    : E.left(checked.issues.map(i => ({ path: (i.path ?? []).map(p => String(typeof p === 'object' ? p.key : p)).join('.'), message: i.message })))
+}
+
+/** Probed with nothing, an asynchronous schema shows itself at once; one that waits only for certain values shows itself in `parse`. */
+export const isAsync = (schema: Schema): boolean => schema['~standard'].validate(undefined) instanceof Promise
+
+const unstorable = /[\u0000\p{Surrogate}]/u
+const forbidden = new Set(['__proto__', 'constructor', 'prototype'])
+/** Bounds on what a message may hold: levels of nesting, and bytes of its JSON. */
+export const limits = { depth: 64, bytes: 200 * 1024 } as const
+
+/** What JSON carries unchanged through every store: a frozen copy, or an error that names the path. `undefined` fields vanish, as in JSON. */
+export const seal = <A>(value: A, path = '', depth = 0): A => {
+  const refuse = (found: string): never => { throw new TypeError(`${path === '' ? 'the value' : path}: expected JSON that every store can keep, found ${found}`) }
+  if (typeof value === 'string') return unstorable.test(value) ? refuse('a NUL character or a lone surrogate') : value
+  if (typeof value === 'number') return !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)) ? refuse(`the number ${value}, which JSON or 2^53 cannot hold`) : value
+  if (value === null || typeof value === 'boolean') return value
+  if (typeof value !== 'object') return refuse(typeof value)
+  if (depth >= limits.depth) return refuse(`more than ${limits.depth} levels`)
+  if (Array.isArray(value)) return Object.freeze(value.map((v: unknown, i) => seal(v, `${path}[${i}]`, depth + 1))) as A
+  const proto: unknown = Object.getPrototypeOf(value)
+  if (proto !== Object.prototype && proto !== null) return refuse(`an object of class ${(value as object).constructor?.name}`)
+  const copy: Record<string, unknown> = {}
+  for (const name of Object.keys(value)) {
+    const field = (value as Record<string, unknown>)[name]
+    if (forbidden.has(name) || unstorable.test(name)) refuse(`a field named '${name}'`)
+    if (field !== undefined) copy[name] = seal(field, path === '' ? name : `${path}.${name}`, depth + 1)
+  }
+  return Object.freeze(copy) as A
+}

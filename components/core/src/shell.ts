@@ -1,0 +1,142 @@
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import type { Rejection } from './handler.js'
+import type { Channel, Message } from './message.js'
+import type { AnyBinding, Failure } from './port.js'
+import type { AnyTable, At, Ask, Row } from './table.js'
+
+/** Where a message stands in its partition; opaque: only `Transport.reached` compares two of one partition. */
+export type Position = string
+export interface Reach { readonly channel: string; readonly partition: string; readonly position: Position }
+/** Changes whenever its row does, and never returns to an earlier value, not even after remove and insert. Opaque. */
+export type Version = string | number
+export interface Fact { readonly row: Row; readonly version: Version }
+export type TableAsk = Extract<Ask, { op: 'get' | 'by' | 'where' }>
+export interface TableLookup { readonly lookup: string; readonly ask: TableAsk }
+
+/** What became of a command. `upTo`: how far its events reach in their channels; absent until they are published, where a relay publishes them. */
+export type Outcome<C extends string = string, M = Message> = { readonly commandId: string; readonly upTo?: readonly Reach[] | undefined }
+  & ({ readonly rejection: Rejection<C | 'constraint'>; readonly events?: never } | { readonly rejection?: never; readonly events: readonly M[] })
+/** An inbox mark: this consumer has handled this message. A command's (consumer `''`: ids are one space) holds its outcome. `body` tells another body under the same id. */
+export interface Mark { readonly consumer: string; readonly id: string; readonly body: string; readonly time: string; readonly outcome?: Outcome | undefined }
+/** A message that could not be handled (`parked`, and `failed` for a command, which holds no key), or that waits behind one (`waiting`), or that shall run again (`redrive`). `raw`: what could not be decoded. */
+export interface Parked {
+  readonly id: string; readonly consumer: string; readonly channel: string; readonly partition: string; readonly key: string
+  readonly state: 'parked' | 'waiting' | 'failed' | 'redrive'; readonly reason: string; readonly attempts: number; readonly time: string
+  readonly message?: Message | undefined; readonly raw?: string | undefined
+}
+/** How far a consumer has come; `fence` proves that the partition is still its own. */
+export interface Checkpoint extends Reach { readonly consumer: string; readonly fence: string }
+
+/** What must still be so at commit: a row at its version, a row or a unique value absent. */
+export type Check = { readonly key: string; readonly table: string; readonly at: At; readonly columns: Row } & ({ readonly index?: never; readonly version: Version | undefined } | { readonly index: number; readonly version?: never })
+/** One a row, folded over the batch. All check themselves, but `add`, which changes nothing where the row is absent. */
+export type Write = { readonly key: string; readonly table: string; readonly at: At; readonly columns: Row } & (
+  | { readonly op: 'insert'; readonly row: Row }
+  | { readonly op: 'update'; readonly row: Row; readonly version: Version }
+  | { readonly op: 'remove'; readonly version: Version }
+  | { readonly op: 'add'; readonly by: { readonly [column: string]: number } })
+export interface Emit { readonly channel: string; readonly message: Message }
+/** All that a batch commits, whole or not at all. Its statements depend on the kinds of change, never on how many there are. */
+export interface Unit {
+  readonly checks: readonly Check[]; readonly writes: readonly Write[]; readonly emits: readonly Emit[]; readonly marks: readonly Mark[]
+  readonly parks: readonly Parked[]; readonly unparks: readonly string[]; readonly checkpoints: readonly Checkpoint[]
+}
+/** `stale`: keys of checks, writes and unique values (`keyOf`) that no longer hold; `broken`: of rows that a constraint forbids; `seen`: marks that stand already; `fenced`: checkpoints of a lost partition. An answer, not a failure: nothing was written. */
+export interface Conflict { readonly stale: readonly string[]; readonly broken: readonly { readonly key: string; readonly constraint: string }[]; readonly seen: readonly Mark[]; readonly fenced: readonly Checkpoint[] }
+/** `marks` as they now stand, their outcomes with `upTo`. */
+export type Committed = { readonly marks: readonly Mark[]; readonly conflict?: never } | { readonly conflict: Conflict }
+/** The one spelling of what a decision can touch. */
+export const keyOf = (table: string, at: At, index?: number): string => index === undefined ? `${table}\u0000${at}` : `${table}\u0000${index}\u0000${at}`
+
+export interface ParkedFilter { readonly id?: string; readonly consumer?: string; readonly channel?: string; readonly key?: string; readonly state?: Parked['state'] }
+/**
+ * Keeps state. The laws that the compiler cannot state:
+ * - `commit` is atomic (3): all of the unit or nothing, also when the process dies in it. When it fails, the unit may or may not stand: the same marks tell.
+ * - Decisions hold (14): between the checks of a unit and its writes no other unit changes what was checked, found or absent.
+ * - A mark stands at most once within `dedupWindow` (2); of two units with the same mark, one gets `seen`.
+ * - Uniques, references and inserts are checked on the unit's final state; versions are never used twice.
+ * - Emitted messages appear in their channels in commit order per key (4), and no reader passes one that commits late (6).
+ * - A checkpoint moves only with the effects before it, and only by the owner of its fence.
+ * - Nothing that goes in or comes out shares a reference with the caller.
+ */
+export interface Store {
+  /** One answer a lookup, in their order: no fact, one (`get`, `by`), or the page (`where`). */
+  fetch(asked: readonly TableLookup[]): TaskEither<Failure, readonly (readonly Fact[])[]>
+  commit(unit: Unit): TaskEither<Failure, Committed>
+  /** The marks that stand, of those asked for. */
+  seen(asked: readonly Pick<Mark, 'consumer' | 'id'>[]): TaskEither<Failure, readonly Mark[]>
+  /** How far a consumer's checkpoints stand, and how many messages it holds parked. */
+  applied(consumer: string): TaskEither<Failure, { readonly upTo: readonly Reach[]; readonly parked: number }>
+  /** In the order in which they were parked. */
+  parked(filter: ParkedFilter): TaskEither<Failure, readonly Parked[]>
+  /** `redrive` asks the owner to run it again; `discard` removes it, and what waited behind it is redriven. */
+  unpark(id: string, how: 'redrive' | 'discard'): TaskEither<Failure, void>
+  /** The messages of channels in an order that keeps every partition's, behind `after`. */
+  history(channels: readonly string[], after: readonly Reach[], limit: number): TaskEither<Failure, { readonly messages: readonly Message[]; readonly upTo: readonly Reach[] }>
+  /** Empty copies of tables, to rebuild them while the live ones serve. `swap` answers false while the log has messages of these channels behind `upTo`; it checks uniques and references. */
+  shadow(tables: readonly AnyTable[]): TaskEither<Failure, Pick<Store, 'fetch' | 'commit'> & { swap(channels: readonly string[], upTo: readonly Reach[]): TaskEither<Failure, boolean> }>
+  /** Calls on news of that kind: a hint that may be lost; whoever waits polls underneath. Returns the way to stop. */
+  watch(what: 'outcome' | 'applied' | 'parked', listener: () => void): () => void
+}
+
+export interface Delivery { readonly position: Position; /** Undecodable: the raw text, the transport's own key if there is one, and the reason. */ readonly message: Message | { readonly raw: string; readonly key?: string | undefined; readonly reason: string } }
+export interface Batch { readonly channel: string; readonly partition: string; readonly fence: string; readonly deliveries: readonly Delivery[] }
+export interface Consumer { readonly name: string; readonly channels: readonly Channel[]; /** Every instance its own copy, from now on; else instances share. */ readonly broadcast: boolean }
+/**
+ * Carries messages. The laws:
+ * - A published message reaches every consumer at least once (1, 5); within a (channel, key) in order (4); different keys may share a partition.
+ * - A partition has one owner at a time per consumer, which holds its newest `fence`.
+ * - The next batch of a partition comes when the promise of the last one resolves, so a slow consumer holds few (10).
+ * - A subscription starts behind the store's checkpoint; what is not yet behind one comes again.
+ */
+export interface Transport {
+  /** For callers and relays; results leave through `commit`. */
+  publish(messages: readonly Emit[]): TaskEither<Failure, void>
+  subscribe(consumer: Consumer, on: { batch(batch: Batch): Promise<void>; revoked(channel: string, partition: string): void }): TaskEither<Failure, { close(): Promise<void> }>
+  /** Waits at intake until these channels have room (10); results of handlers never wait. */
+  room(channels: readonly Channel[]): Promise<void>
+  reached(applied: Position, upTo: Position): boolean
+}
+
+/** What a shell promises; each is asked for by a need or a law. */
+export interface Guarantees {
+  readonly ordering: 'per key' | 'none'
+  readonly delivery: 'effects once' | 'at least once'
+  /** What an accepted command survives. */
+  readonly durability: 'process' | 'disk' | 'replicated'
+  /** `global`: a unit may touch any key; `partition`: only rows whose `partitionBy` is the message's key. */
+  readonly scope: 'global' | 'partition'
+  readonly references: 'checked' | 'unchecked'
+  readonly parkedKey: 'held' | 'passes'
+  readonly replay: 'from the start' | 'retained' | 'none'
+  readonly scaleOut: 'one process' | 'processes'
+  /** Most messages in one unit. */
+  readonly unitLimit: number
+}
+/** Time, chance and the log, given to core. */
+export interface Runtime {
+  now(): number
+  /** Calls after so many milliseconds; returns the way to stop it. */
+  after(ms: number, call: () => void): () => void
+  /** Calls once what is runnable now has run: callers that arrive together make one batch. */
+  soon(call: () => void): void
+  /** 0 inclusive to 1 exclusive. */
+  random(): number
+  newId(): string
+  log(level: 'info' | 'warn' | 'error', text: string, fields?: object): void
+}
+/** A technology: opened once a process, over the tables and channels that its handlers use. */
+export interface Shell {
+  readonly name: string; readonly guarantees: Guarantees
+  open(plan: { readonly tables: readonly AnyTable[]; readonly channels: readonly Channel[]; readonly consumers: readonly Consumer[]; readonly runtime: Runtime; readonly options: Options }): TaskEither<Failure, { readonly store: Store; readonly transport: Transport; close(): Promise<void> }>
+}
+export type Bindings = { readonly [port: string]: AnyBinding | undefined }
+/** Every number in force; `app.describe()` prints them. Times in milliseconds. */
+export const defaults = {
+  /** Attempts after the first. */ retries: 5, /** Full-jitter backoff: at most base x 2^attempt, never above the cap. */ backoffBase: 100, backoffCap: 10_000,
+  /** A caller's wait. */ timeout: 30_000, /** Underneath hints. */ poll: 500,
+  /** Messages a partition holds in a consumer, commands a process holds, and messages a channel holds before intake waits. */ buffer: 1_024, /** Results of one message. */ fanOut: 1_000,
+  partitions: 8, /** Ownership of a partition without renewal. */ lease: 10_000, /** Marks and outcomes are kept; an older command is `too-old`. */ dedupWindow: 7 * 24 * 3_600_000,
+  /** Waits for work in flight when closing. */ grace: 10_000,
+} as const
+export type Options = { readonly [K in keyof typeof defaults]: number }
