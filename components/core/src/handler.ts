@@ -1,5 +1,5 @@
 import * as E from 'fp-ts/lib/Either.js'
-import type { AnyCommand, AnyEvent, AnyType, CodesOf, Draft, DraftOf, Kind, Message, MessageOf, TypeOf } from './message.js'
+import type { AnyCommand, AnyEvent, AnyType, CodesOf, Draft, DraftOf, Message, MessageOf, TypeOf } from './message.js'
 import type { AnyPort, Effect } from './port.js'
 import { type Deep, type Input, type Output, type Schema, of } from './schema.js'
 import type { Answers, AnyTable, Change, Lookups, Then } from './table.js'
@@ -107,4 +107,3 @@ export const query: <const N extends string, S extends Schema, const U extends r
   lookup: (args: Deep<Output<NoInfer<S>>>, ctx: Ctx) => L
   answer: (data: Answers<NoInfer<L>>) => A
 }) => Query<N, Deep<Input<S>>, A, Extract<U[number], AnyPort>> = define('query')
-export type { Kind }

@@ -128,7 +128,7 @@ export interface Runtime {
 /** A technology: opened once a process, over the tables and channels that its handlers use. */
 export interface Shell {
   readonly name: string; readonly guarantees: Guarantees
-  open(plan: { readonly tables: readonly AnyTable[]; readonly channels: readonly Channel[]; readonly consumers: readonly Consumer[]; readonly runtime: Runtime; readonly options: Options }): TaskEither<Failure, { readonly store: Store; readonly transport: Transport; close(): Promise<void> }>
+  open(plan: { readonly tables: readonly AnyTable[]; readonly channels: readonly Channel[]; readonly consumers: readonly Consumer[]; readonly runtime: Runtime; readonly options: Options }): TaskEither<Failure, { readonly store: Store; readonly transport: Transport; /** Waits, while consumers still run, for what would be lost with this process. */ drain(): Promise<void>; close(): Promise<void> }>
 }
 export type Bindings = { readonly [port: string]: AnyBinding | undefined }
 /** Every number in force; `app.describe()` prints them. Times in milliseconds. */

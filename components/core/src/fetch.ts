@@ -1,0 +1,88 @@
+import * as E from 'fp-ts/lib/Either.js'
+import * as O from 'fp-ts/lib/Option.js'
+import { type Trace, facts, overlay, trace } from './overlay.js'
+import type { AnyPort, Failure } from './port.js'
+import { type Schema, parse } from './schema.js'
+import type { Bindings, Fact, Store, TableLookup } from './shell.js'
+import type { AnyTable, Lookup, Lookups, Then } from './table.js'
+
+export interface Fetching { readonly store: Pick<Store, 'fetch' | 'seen'>; readonly tables: ReadonlyMap<string, AnyTable>; readonly bindings: Bindings }
+export const textOf = (e: unknown): string => e instanceof Error ? e.message : String(e)
+export const failureOf = (e: unknown): Failure => typeof e === 'object' && e !== null && 'failure' in e ? e as Failure : { failure: textOf(e), retry: true }
+export const isThen = (l: Lookups | Then): l is Then => typeof l['next'] === 'function'
+
+const idOfLookup = ({ lookup, ask }: Lookup): string => `${lookup}\u0000${ask.op}\u0000${ask.op === 'by' ? ask.index : ''}\u0000${ask.at}`
+const ofTable = (l: Lookup): l is Lookup & TableLookup => l.ask.op === 'get' || l.ask.op === 'by' || l.ask.op === 'where'
+const fitting = (schema: Schema, value: unknown, what: string): E.Either<Failure, unknown> => {
+  const parsed = parse(schema, value)
+  return E.isRight(parsed) ? parsed : E.left({ failure: `${what}: ${parsed.left.map(i => `${i.path} ${i.message}`.trim()).join('; ')}`, retry: false })
+}
+
+/** Answers lookups of tables and ports together, one round trip a stage, and remembers what it learned. */
+export const fetcher = ({ store, tables, bindings }: Fetching, ports: readonly AnyPort[]) => {
+  const known = facts(), asked = new Map<string, E.Either<Failure, unknown>>(), had = new Set<string>()
+
+  const perform = async (port: string, data: unknown, id: string): Promise<E.Either<Failure, unknown>> => {
+    const done = await store.seen([{ consumer: `effect-${port}`, id }])()
+    return E.isLeft(done) || done.right.length > 0 ? done : bindings[port]!.effect!(data, id)()
+  }
+  const askPort = async (port: string, value: unknown): Promise<E.Either<Failure, unknown>> => {
+    const shape = ports.find(p => p.port === port)!.shape.ask!, args = fitting(shape.args, value, `the arguments of port '${port}'`)
+    if (E.isLeft(args)) return args
+    const answer = await bindings[port]!.ask!(args.right)()
+    return E.isLeft(answer) ? answer : fitting(shape.answer, answer.right, `the answer of port '${port}'`)
+  }
+  const fetch = async (wanted: readonly Lookup[]): Promise<Failure | undefined> => {
+    const rows: TableLookup[] = [], asks: Promise<void>[] = []
+    for (const l of wanted) {
+      const id = idOfLookup(l), { lookup, ask } = l
+      if (had.has(id)) continue
+      had.add(id)
+      if (ofTable(l)) rows.push(l)
+      else if (ask.op === 'ask' || ask.op === 'effect') {
+        const answer = ask.op === 'ask' ? askPort(lookup, ask.args) : perform(lookup, ask.args, ask.at)
+        asks.push(answer.catch((e: unknown) => E.left({ failure: `port '${lookup}' threw: ${textOf(e)}`, retry: true })).then(a => { asked.set(id, a) }))
+      }
+    }
+    const found = rows.length > 0 ? await store.fetch(rows)() : E.right<Failure, readonly (readonly Fact[])[]>([])
+    if (asks.length > 0) await Promise.all(asks)
+    if (E.isLeft(found)) return found.left
+    rows.forEach((l, i) => known.learn(tables.get(l.lookup)!, l, found.right[i]!))
+    return undefined
+  }
+  /** The answers as handlers see them, read through an overlay. A port's failure is thrown. */
+  const answers = (lookups: Lookups, t: Trace, read: (l: TableLookup, t: Trace) => readonly unknown[]): { [name: string]: unknown } => {
+    const data: { [name: string]: unknown } = {}
+    for (const name in lookups) {
+      const l = lookups[name]!
+      if (ofTable(l)) {
+        const found = read(l, t)
+        data[name] = l.ask.op === 'where' ? found : O.fromNullable(found[0])
+      } else if (l.ask.op === 'nothing') data[name] = O.none
+      else if (l.ask.op === 'noRows') data[name] = []
+      else {
+        const got = asked.get(idOfLookup(l))
+        if (got === undefined) t.needs.push(l)
+        else if (E.isLeft(got)) throw got.left
+        else data[name] = got.right
+      }
+    }
+    return data
+  }
+  return { known, fetch, answers }
+}
+
+/** The answers of a query or a resolver: the rows as they are now. */
+export const lookUp = async (env: Fetching, ports: readonly AnyPort[], lookups: Lookups | Then): Promise<E.Either<Failure, { readonly [name: string]: unknown }>> => {
+  const source = fetcher(env, ports), view = overlay(source.known, env.tables, new Set())
+  try {
+    const stage = async (l: Lookups): Promise<{ [name: string]: unknown }> => {
+      const lost = await source.fetch(Object.values(l))
+      if (lost !== undefined) throw lost
+      return source.answers(l, trace(), view.read)
+    }
+    if (!isThen(lookups)) return E.right(await stage(lookups))
+    const first = await stage(lookups.first)
+    return E.right({ ...first, ...await stage(lookups.next(first as never)) })
+  } catch (e) { return E.left(failureOf(e)) }
+}

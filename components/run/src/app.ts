@@ -1,0 +1,141 @@
+import {
+  type AnyApp, type AnyDecider, type AnyResolver, type Caller, type Draft, type Failure, type Front, type Lookups, type Mark, type Message, type NotHandled, type Outcome, type Parked,
+  type Runtime, type Sending, type Settled, type Then, bodyOf, contextOf, envelop, executor, lookUp, parse, performer, seal,
+} from '@lowtide/core'
+import type { AnyDeployment } from './deployment.js'
+import { groupsOf, isDecider, isQuery, isResolver, nearest } from './wiring.js'
+import * as E from 'fp-ts/lib/Either.js'
+import { type Patience, callers, refuse, unavailable } from './callers.js'
+import { consume, consumerOf } from './consumer.js'
+import { describe } from './describe.js'
+import { lane } from './lane.js'
+import { rebuild } from './rebuild.js'
+
+type Left<A> = E.Either<NotHandled, A>
+/** Starts one process of a deployment: its handlers' lanes and consumers, then its fronts. */
+export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly only?: string | undefined } = {}): Promise<AnyApp> => {
+  const where = `[${d.name}]`, { options } = d, only = o.only === undefined || o.only === '' ? undefined : o.only
+  if (only !== undefined && !(only in d.processes)) throw new Error(`${where} has no process '${only}'${nearest(only, Object.keys(d.processes))}`)
+  const members = Object.entries(d.processes).flatMap(([name, list]) => only === undefined || name === only ? list : [])
+  const fronts = [...new Set(members.filter((m): m is Front => 'front' in m))], mine = [...new Set(members.filter((m): m is AnyDecider => !('front' in m)))]
+  const deciders = d.functions.filter(isDecider), resolvers = d.functions.filter(isResolver), projectors = deciders.filter(h => h.kind === 'projector')
+  const performers = [...new Set(mine.flatMap(h => h.ports.filter(p => p.message)))].map(performer)
+  const tables = new Map(d.functions.flatMap(h => h.tables).map(t => [t.name, t])), ports = [...new Set(d.functions.flatMap(h => h.ports))]
+  const running = [...mine, ...performers], channels = [...new Map([...deciders, ...performers].flatMap(h => [...h.in, ...h.out]).map(t => [t.channel.channel, t.channel])).values()]
+
+  const opened = await d.shell.open({ tables: [...tables.values()], channels, consumers: running.map(consumerOf), runtime, options })()
+  if (E.isLeft(opened)) throw new Error(`${where} the shell '${d.shell.name}' cannot start: ${opened.left.failure}`)
+  const { store, transport } = opened.right, { unitLimit } = d.shell.guarantees
+  const env = { store, tables, bindings: d.ports, log: runtime.log, fanOut: options.fanOut, unitLimit, source: d.name, instance: runtime.newId() }
+  const lanes = [...groupsOf(mine), ...performers.map(p => [p])].map(group => ({ group, ...lane({ execute: executor(env), runtime, options, unitLimit }) }))
+  const laneOf = (h: AnyDecider) => lanes.find(l => l.group.includes(h))!
+  const consumers = await Promise.all(running.map(handler => consume({ handler, lane: laneOf(handler), store, transport, runtime, options })))
+
+  let looking = false, stopPoll = (): void => {}
+  const look = async (): Promise<void> => { // hints may be lost: the poll is what counts
+    if (looking) return
+    looking = true
+    stopPoll()
+    const asked = await store.parked({ state: 'redrive' })()
+    if (E.isRight(asked) && asked.right.length > 0) for (const c of consumers) void c.look(asked.right)
+    looking = false
+    if (!closing) stopPoll = runtime.after(options.poll, () => void look())
+  }
+  const unwatch = store.watch('parked', () => void look())
+
+  const waits = callers({ store, transport, runtime, options })
+  let closing: Promise<void> | undefined
+  const takers = new Map(deciders.filter(h => h.kind === 'command').flatMap(h => h.in.map(type => [type.type, { type, handler: h, lane: mine.includes(h) ? laneOf(h) : undefined }] as const)))
+  const out = new Map([...takers].map(([type, { handler: h }]) => [type, [...h.in, ...h.out].map(t => t.channel)]))
+
+  const asLeft = (r: Extract<Settled, { _tag: 'Left' }>, commandId: string): Left<never> => refuse(r.left.busy ? 'busy' : r.left.fenced ? 'unavailable' : r.left.failure.startsWith('too-old') ? 'too-old' : 'failed', r.left.failure, { commandId })
+  const envelopeOf = (draft: Draft, c: Caller): Left<Message> => {
+    const taker = takers.get(draft.type)
+    if (taker === undefined) return refuse('invalid', `no function of this deployment takes the command '${draft.type}'${nearest(draft.type, takers.keys())}`)
+    const commandId = c.id ?? runtime.newId(), parsed = parse(taker.type.schema, draft.data)
+    const caller = E.tryCatch(() => seal({ id: commandId, actor: c.actor, tenant: c.tenant }, 'caller'), String)
+    const made = E.isLeft(caller) ? E.left([{ path: 'caller', message: caller.left }]) : E.isLeft(parsed) ? parsed : envelop(taker.type, parsed.right, { id: commandId, source: d.name, time: new Date(runtime.now()).toISOString(), correlationid: commandId, actor: c.actor, tenant: c.tenant, traceparent: c.traceparent })
+    if (E.isLeft(made)) return refuse('invalid', `'${draft.type}': ${made.left.map(i => `${i.path === '' ? 'the data' : i.path}: ${i.message}`).join('; ')}`, { commandId, issues: made.left })
+    return taker.handler.allow?.(contextOf(made.right, taker.handler.name, runtime.log), made.right) === false ? refuse('forbidden', `'${draft.type}' is not allowed for ${c.actor === undefined ? 'an anonymous caller' : `'${c.actor}'`}`, { commandId }) : made
+  }
+  /** Straight to the executor where this process may decide; else over the command's channel, and the outcome is waited for. */
+  const handle = async (m: Message, patience: Patience): Promise<Left<Mark>> => {
+    const { handler, lane: local, type } = takers.get(m.type)!
+    if (local && !handler.settings.needs?.oneAtATime) {
+      const result = await new Promise<Settled>(resolve => { local.take(handler, m, type.channel.channel, { done: resolve }) })
+      return E.isLeft(result) ? asLeft(result, m.id) : E.right(result.right!)
+    }
+    return waits.outcome(m, handler.name, transport.publish([{ channel: type.channel.channel, message: m }]), patience)
+  }
+  const outcomeOf = (m: Message, o_: Sending, after: readonly AnyDecider[] | undefined): Promise<Left<Outcome>> => waits.within(o_.timeout ?? options.timeout, m.id, async patience => {
+    await transport.room(out.get(m.type)!)
+    if (patience.over) return refuse('busy', 'the intake is full', { commandId: m.id })
+    const mark = await handle(m, patience)
+    if (E.isLeft(mark)) return mark
+    if (o_.id !== undefined && mark.right.body !== bodyOf(m.type, m.data)) return refuse('id-reused', `the id '${m.id}' stands for another command already; expected the same type and data, or a new id`, { commandId: m.id })
+    const outcome = mark.right.outcome!, events = outcome.events ?? []
+    const projecting = (after ?? (o_.wait === 'projected' ? projectors : [])).filter(p => events.some(e => p.in.some(t => t.type === e.type)))
+    return projecting.length === 0 ? E.right(outcome) : waits.projected(outcome, projecting, patience)
+  })
+  const counted = <A>(task: () => Promise<Left<A>>) => async (): Promise<Left<A>> => closing ? refuse('unavailable', 'this process is closing') : waits.counted(task)
+  const send = (draft: Draft, c: Sending, after?: readonly AnyDecider[]) => async (): Promise<Left<{ outcome: Outcome; message: Message }>> => {
+    const made = envelopeOf(draft, c)
+    return E.isLeft(made) ? made : E.map((outcome: Outcome) => ({ outcome, message: made.right }))(await outcomeOf(made.right, c, after))
+  }
+
+  const readBack = async (lookups: () => Lookups | Then, answer: (data: unknown) => unknown): Promise<Left<unknown>> => {
+    try {
+      const data = await lookUp(env, ports, lookups())
+      return E.isLeft(data) ? E.left(unavailable(data.left)) : E.right(answer(data.right))
+    } catch (e) { return refuse('failed', e instanceof Error ? e.message : String(e)) }
+  }
+  const resolve = async (r: AnyResolver, { outcome, message }: { outcome: Outcome; message: Message }): Promise<Left<E.Either<NonNullable<Outcome['rejection']>, unknown>>> => {
+    if (outcome.rejection) return E.right(E.left(outcome.rejection))
+    const found = Object.fromEntries(r.out.map(t => [t.type, outcome.events.filter(e => e.type === t.type)]))
+    if (Object.values(found).some(list => list.length === 0)) return E.right(E.right(undefined))
+    return E.map((a: unknown) => E.right(a))(await readBack(() => r.lookup(found, message), r.answer))
+  }
+  const stored = <A>(te: () => Promise<E.Either<Failure, A>>) => async (): Promise<Left<A>> => E.mapLeft(unavailable)(await te())
+
+  const app: AnyApp = {
+    send: (draft, c = {}) => counted(async () => E.map((x: { outcome: Outcome }) => x.outcome)(await send(draft, c)())),
+    answer: (r, draft, c = {}) => counted(async () => {
+      if (!resolvers.includes(r)) return refuse('invalid', `the resolver of '${r.in[0]!.type}' is not among the functions`)
+      const sent = await send(draft, c, r.after ? [r.after] : [])()
+      return E.isLeft(sent) ? sent : resolve(r, sent.right)
+    }),
+    query: (q, args, c = {}) => counted(async () => {
+      if (!d.functions.includes(q) || !isQuery(q)) return refuse('invalid', `the query '${q.name}' is not among the functions${nearest(q.name, d.functions.filter(isQuery).map(x => x.name))}`)
+      const parsed = parse(q.args, args), now = new Date(runtime.now()).toISOString(), id = runtime.newId()
+      if (E.isLeft(parsed)) return refuse('invalid', `'${q.name}': ${parsed.left.map(i => `${i.path}: ${i.message}`).join('; ')}`, { issues: parsed.left })
+      const ctx = contextOf({ id, source: d.name, type: q.name, subject: '', time: now, dataschema: '', data: args, correlationid: id, actor: c.actor, tenant: c.tenant }, q.name, runtime.log)
+      if (q.allow?.(ctx, parsed.right) === false) return refuse('forbidden', `'${q.name}' is not allowed for ${c.actor === undefined ? 'an anonymous caller' : `'${c.actor}'`}`)
+      return waits.within(c.timeout ?? options.timeout, undefined, () => readBack(() => q.lookup(parsed.right, ctx), q.answer))
+    }),
+    listen: (list, listener) => async () => E.mapLeft(unavailable)(await transport.subscribe({ name: `listen-${runtime.newId()}`, channels: list, broadcast: true }, {
+      batch: async b => { for (const { message } of b.deliveries) if ('type' in message) await listener(message) }, revoked: () => {},
+    })()),
+    parked: {
+      list: (filter = {}) => stored(store.parked(filter)),
+      show: id => async () => E.chain((list: readonly Parked[]): Left<Parked> => list[0] ? E.right(list[0]) : refuse('invalid', `nothing parked has the id '${id}'`))(await stored(store.parked({ id }))()),
+      redrive: id => stored(store.unpark(id, 'redrive')), discard: id => stored(store.unpark(id, 'discard')),
+    },
+    rebuild: h => counted(() => rebuild({ ...env, store, handlers: groupsOf(deciders).find(g => g.includes(h)) ?? [], runtime })),
+    describe: () => describe(d), ready: () => closing === undefined,
+    close: () => closing ??= (async () => {
+      const grace = (task: Promise<unknown>): Promise<unknown> => { let stop = (): void => {}; return Promise.race([task, new Promise<void>(r => { stop = runtime.after(options.grace, r) })]).finally(() => stop()) }
+      await grace(Promise.all(started.map(f => f.close())))
+      await grace(waits.idle())
+      await grace(opened.right.drain())
+      unwatch(); stopPoll()
+      await grace(Promise.all(consumers.map(c => c.close())))
+      await grace(Promise.all(lanes.map(l => l.idle())))
+      waits.close()
+      await opened.right.close()
+    })(),
+  }
+  void look()
+  const started: { close(): Promise<void> }[] = []
+  for (const f of fronts) started.push(await f.start(app, runtime))
+  return app
+}

@@ -1,0 +1,90 @@
+import { type AnyDecider, type Failure, type Mark, type Message, type NotHandled, type Options, type Outcome, type Reach, type Runtime, type Store, type Transport } from '@lowtide/core'
+import * as E from 'fp-ts/lib/Either.js'
+import { waiting } from './waiting.js'
+
+type Left<A> = E.Either<NotHandled, A>
+/** A caller's time limit: once it is over, all that waits for the caller is taken off. */
+export interface Patience { over: boolean; readonly stops: (() => void)[] }
+export const refuse = (notHandled: NotHandled['notHandled'], message: string, rest: Partial<NotHandled> = {}): E.Either<NotHandled, never> => E.left({ notHandled, message, ...rest })
+export const unavailable = (f: Failure): NotHandled => ({ notHandled: f.retry ? 'unavailable' : 'failed', message: f.failure })
+interface ForOutcome { readonly id: string; readonly handler: string; readonly since: string; readonly done: (r: Left<Mark>) => void }
+interface ForProjection { readonly consumer: string; readonly reach: readonly Reach[]; readonly keys: ReadonlySet<string>; readonly done: (r: Left<undefined>) => void }
+
+/** Those who wait for answers: outcomes and projections, whichever process makes them, with a time limit each. */
+export const callers = ({ store, transport, runtime, options }: { store: Store; transport: Transport; runtime: Runtime; options: Options }) => {
+  let active = 0
+  const idle: (() => void)[] = [], queue: (() => void)[] = []
+
+  const outcomes = waiting<ForOutcome>(runtime, options.poll, call => store.watch('outcome', call), async pending => {
+    const list = [...pending], seen = await store.seen(list.map(p => ({ consumer: '', id: p.id })))()
+    if (E.isLeft(seen)) return
+    const found = new Map(seen.right.map(m => [m.id, m]))
+    for (const p of list) { const mark = found.get(p.id); if (mark) p.done(E.right(mark)) }
+    for (const handler of new Set(list.filter(p => !found.has(p.id)).map(p => p.handler))) {
+      const failed = await store.parked({ consumer: handler, state: 'failed' })()
+      if (E.isRight(failed)) for (const f of failed.right) for (const p of list) if (f.message?.id === p.id && f.time >= p.since) p.done(refuse(f.reason.startsWith('too-old') ? 'too-old' : 'failed', f.reason, { commandId: p.id }))
+    }
+  })
+  const projections = waiting<ForProjection>(runtime, options.poll, call => store.watch('applied', call), async pending => {
+    for (const consumer of new Set([...pending].map(p => p.consumer))) {
+      const applied = await store.applied(consumer)()
+      if (E.isLeft(applied)) continue
+      const { upTo, parked } = applied.right, mine = [...pending].filter(p => p.consumer === consumer), at = new Map(upTo.map(r => [`${r.channel}\u0000${r.partition}`, r.position]))
+      if (parked > 0) { // a parked event is behind the checkpoint, but not in the rows
+        const held = await store.parked({ consumer })()
+        if (E.isRight(held)) for (const h of held.right) for (const p of mine) if (p.keys.has(`${h.channel}\u0000${h.key}`)) p.done(refuse('projection-parked', `the projector '${consumer}' holds the key '${h.key}' parked: ${h.reason}`))
+      }
+      for (const p of mine) if (p.reach.every(r => { const position = at.get(`${r.channel}\u0000${r.partition}`); return position !== undefined && transport.reached(position, r.position) })) p.done(E.right(undefined))
+    }
+  })
+  const wait = <P extends { readonly done: (r: Left<A>) => void }, A>(room: { add(p: P): void; remove(p: P): void }, make: (done: (r: Left<A>) => void) => P, patience: Patience): Promise<Left<A>> => new Promise(resolve => {
+    if (patience.over) return // the caller has its answer
+    const p: P = make(r => { room.remove(p); resolve(r) })
+    patience.stops.push(() => room.remove(p))
+    room.add(p)
+  })
+
+  return {
+    /** Registered before it is published, so that an answer cannot be missed. */
+    outcome: async (m: Message, handler: string, publish: () => Promise<E.Either<Failure, void>>, patience: Patience): Promise<Left<Mark>> => {
+      const answered = wait<ForOutcome, Mark>(outcomes, done => ({ id: m.id, handler, since: m.time, done }), patience)
+      const published = await publish()
+      return E.isLeft(published) ? E.left({ ...unavailable(published.left), commandId: m.id }) : answered
+    },
+    /** Until the projectors' checkpoints have reached the outcome's events. */
+    projected: async (outcome: Outcome, projectors: readonly AnyDecider[], patience: Patience): Promise<Left<Outcome>> => {
+      let upTo = outcome.upTo
+      while (upTo === undefined && !patience.over) { // a relay publishes: it fills in how far they reach
+        await new Promise<void>(resolve => { runtime.after(options.poll, resolve) })
+        const seen = await store.seen([{ consumer: '', id: outcome.commandId }])()
+        upTo = E.isRight(seen) ? seen.right[0]?.outcome?.upTo : undefined
+      }
+      for (const p of projectors) {
+        const channels = new Set(p.in.map(t => t.channel.channel)), keys = new Set((outcome.events ?? []).flatMap(e => p.in.filter(t => t.type === e.type).map(t => `${t.channel.channel}\u0000${e.subject}`)))
+        const r = await wait<ForProjection, undefined>(projections, done => ({ consumer: p.name, reach: (upTo ?? []).filter(x => channels.has(x.channel)), keys, done }), patience)
+        if (E.isLeft(r)) return E.left({ ...r.left, commandId: outcome.commandId })
+      }
+      return E.right(outcome)
+    },
+    within: <A>(ms: number, commandId: string | undefined, task: (patience: Patience) => Promise<Left<A>>): Promise<Left<A>> => new Promise(resolve => {
+      const patience: Patience = { over: false, stops: [] }
+      const end = (r: Left<A>): void => {
+        if (patience.over) return
+        patience.over = true
+        for (const stop of patience.stops) stop()
+        resolve(r)
+      }
+      patience.stops.push(runtime.after(ms, () => end(refuse('timeout', `no answer within ${ms} ms${commandId === undefined ? '' : '; send the same id again to learn the outcome'}`, { commandId }))))
+      task(patience).then(end, (e: unknown) => end(refuse('failed', e instanceof Error ? e.message : String(e), { commandId })))
+    }),
+    /** A process holds at most `buffer` callers; the next ones wait outside. */
+    counted: async <A>(task: () => Promise<A>): Promise<A> => {
+      if (active >= options.buffer) await new Promise<void>(resolve => { queue.push(resolve) })
+      active++
+      try { return await task() } finally { active--; queue.shift()?.(); if (active === 0) for (const call of idle.splice(0)) call() }
+    },
+    idle: (): Promise<void> => active === 0 ? Promise.resolve() : new Promise(resolve => { idle.push(resolve) }),
+    pending: (): number => outcomes.size() + projections.size(),
+    close: (): void => { outcomes.close(); projections.close() },
+  }
+}

@@ -1,0 +1,88 @@
+import { type AnyDecider, type Batch, type Consumer, type Message, type Options, type Parked, type Runtime, type Slot, type Store, type Transport, open } from '@lowtide/core'
+import * as E from 'fp-ts/lib/Either.js'
+import { type Lane, laneKey } from './lane.js'
+
+export const consumerOf = (h: AnyDecider): Consumer => ({ name: h.name, channels: [...new Map(h.in.map(t => [t.channel.channel, t.channel])).values()], broadcast: h.settings.each === 'instance' })
+const blank = (channel: string, key: string): Message => ({ id: '', source: '', type: '', subject: key, time: '', dataschema: '', data: null, correlationid: '', ...(channel && { source: channel }) })
+interface Consuming { readonly handler: AnyDecider; readonly lane: Lane; readonly store: Store; readonly transport: Transport; readonly runtime: Runtime; readonly options: Options }
+type Track = Slot['track'] & { readonly open: Slot[] }
+
+/** Feeds one handler from its channels: opens each message, keeps its place until it is done, holds what is parked. */
+export const consume = async ({ handler, lane, store, transport, runtime, options }: Consuming) => {
+  const consumer = consumerOf(handler), tracks = new Map<string, Track>(), room = new Set<() => void>()
+  let closed = false
+  const trackId = (channel: string, partition: string): string => `${channel}\u0000${partition}`
+
+  /** A new owner loads the held keys first (law 7). */
+  const trackOf = async ({ channel, partition, fence }: Batch): Promise<Track> => {
+    const known = tracks.get(trackId(channel, partition))
+    if (known?.of.fence === fence) return known
+    const track: Track = { open: [], of: { consumer: handler.name, channel, partition, fence } }
+    tracks.set(trackId(channel, partition), track)
+    if (!consumer.broadcast) for (const p of await patiently(() => store.parked({ consumer: handler.name, channel })())) if (p.partition === partition && p.state !== 'failed') lane.held.add(laneKey(handler.name, channel, p.key))
+    return track
+  }
+  /** Until the store answers. */
+  const patiently = async <A>(ask: () => Promise<E.Either<unknown, A>>): Promise<A> => {
+    for (let n = 0; ; n++) {
+      const got = await ask()
+      if (E.isRight(got)) return got.right
+      await new Promise<void>(resolve => { runtime.after(runtime.random() * Math.min(options.backoffCap, options.backoffBase * 2 ** n), resolve) })
+    }
+  }
+  const wake = (): void => { for (const call of room) call(); room.clear() }
+
+  const batch = async (b: Batch): Promise<void> => {
+    const track = await trackOf(b)
+    for (const [i, { position, message: m }] of b.deliveries.entries()) {
+      const slot: Slot = { position, done: false, track }, done = (): void => { slot.done = true; wake() }
+      track.open.push(slot)
+      if ('raw' in m) { lane.take(handler, { ...blank(b.channel, m.key ?? ''), id: `${b.channel}/${b.partition}/${position}`, data: m.raw, time: new Date(runtime.now()).toISOString() }, b.channel, { slot, unfit: m.reason, done }); continue }
+      const type = handler.in.find(t => t.type === m.type)
+      if (type === undefined) { // not ours: the checkpoint moves over it, with the last of the batch
+        if (i === b.deliveries.length - 1) lane.take(handler, m, b.channel, { slot, skip: true, done })
+        else done()
+        continue
+      }
+      const opened = open(type, m)
+      if (E.isLeft(opened) && opened.left === 'newer') {
+        runtime.log('error', `'${handler.name}' stops at ${b.channel}/${b.partition}/${position}: '${m.type}' has the version ${m.dataschema}, this process knows up to ${type.version}; deploy the newer version of '${handler.name}'`)
+        track.open.pop()
+        return new Promise(() => {}) // a rolling deploy, not poison: the partition waits for a process that knows it
+      }
+      const old = handler.kind === 'command' && runtime.now() - Date.parse(m.time) > options.dedupWindow
+      lane.take(handler, E.isRight(opened) ? opened.right : m, b.channel, {
+        slot, done, unfit: E.isLeft(opened) ? (opened.left as readonly { path: string; message: string }[]).map(x => `${x.path}: ${x.message}`).join('; ') : old ? `too-old: sent at ${m.time}, longer ago than the dedupWindow of ${options.dedupWindow} ms` : undefined,
+      })
+    }
+    while (!closed && track.open.length >= options.buffer) await new Promise<void>(resolve => { room.add(resolve) })
+  }
+  const subscribed = await patiently(transport.subscribe(consumer, { batch, revoked: (channel, partition) => { tracks.delete(trackId(channel, partition)) } }))
+
+  /** Runs a parked key again from its head: what arrives meanwhile waits, what fails stays parked and holds the rest. */
+  const redrive = async (head: Parked): Promise<void> => {
+    const key = laneKey(handler.name, head.channel, head.key)
+    if (lane.blocked(key)) return
+    lane.block(key)
+    await new Promise<void>(resolve => { lane.take(handler, blank('', ''), '', { skip: true, done: () => resolve() }) })
+    const again = (p: Parked): Promise<boolean> => new Promise(resolve => {
+      const type = handler.in.find(t => t.type === p.message?.type), opened = type && p.message ? open(type, p.message) : undefined
+      lane.take(handler, opened && E.isRight(opened) ? opened.right : p.message ?? { ...blank(p.channel, p.key), id: p.id }, p.channel, {
+        redrive: p, unfit: opened && E.isRight(opened) ? undefined : p.reason, done: r => resolve(E.isRight(r)),
+      })
+    })
+    for (let stuck = false; !stuck;) {
+      const list = (await patiently(() => store.parked(head.state === 'redrive' && head.partition === '' ? { id: head.id } : { consumer: handler.name, channel: head.channel, key: head.key })())).filter(p => p.state !== 'failed')
+      if (list.length === 0) { lane.held.delete(key); break }
+      for (const p of list) if (!await again(p)) { stuck = true; break }
+    }
+    lane.release(key)
+  }
+  return {
+    /** Looks for what somebody asked to run again, in the partitions that are owned here. */
+    look: async (asked: readonly Parked[]): Promise<void> => {
+      await Promise.all(asked.filter(p => p.consumer === handler.name && (p.partition === '' || tracks.has(trackId(p.channel, p.partition)))).map(redrive))
+    },
+    close: (): Promise<void> => { closed = true; wake(); return subscribed.close() },
+  }
+}

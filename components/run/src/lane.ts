@@ -1,0 +1,100 @@
+import { type AnyDecider, type Failure, type Job, type Message, type Options, type Parked, type Runtime, type Settled, type Slot, idOf } from '@lowtide/core'
+import * as E from 'fp-ts/lib/Either.js'
+
+export interface Ticket { readonly slot?: Slot | undefined; readonly redrive?: Parked | undefined; /** Why it cannot run: it is parked at once. */ readonly unfit?: string | undefined; /** Only moves the checkpoint over it, behind all before it. */ readonly skip?: boolean; readonly done?: (result: Settled) => void }
+interface Laning { readonly execute: (jobs: readonly Job[], admit: (job: Job) => boolean) => Promise<void>; readonly runtime: Runtime; readonly options: Options; readonly unitLimit: number }
+
+export const laneKey = (handler: string, channel: string, key: string): string => `${handler}\u0000${channel}\u0000${key}`
+/** A record of what could not be handled; its id is the same each time the same message parks. */
+export const parkedOf = (h: AnyDecider, message: Message, at: { channel: string; partition: string }, state: Parked['state'], reason: string, attempts: number, now: number): Parked => ({
+  id: idOf('parked', h.name, message.id), consumer: h.name, channel: at.channel, partition: at.partition, key: message.subject, state, reason, attempts, time: new Date(now).toISOString(),
+  ...(message.type === '' ? { raw: String(message.data) } : { message }),
+})
+
+/**
+ * One owning group's queue: one batch in flight; what arrives meanwhile makes the next one. A key whose message failed waits, in order, until
+ * the retries are over (full-jitter backoff: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); other keys go on.
+ */
+export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
+  const queue: Job[] = [], waiting = new Map<string, Job[]>(), held = new Set<string>(), idle: (() => void)[] = []
+  let busy = false, open = 0
+
+  const submit = (job: Job): void => {
+    queue.push(job)
+    if (busy) return
+    busy = true
+    runtime.soon(() => void flush())
+  }
+  const flush = async (): Promise<void> => {
+    await execute(queue.splice(0, unitLimit), admit)
+    if (queue.length > 0) runtime.soon(() => void flush())
+    else busy = false
+  }
+  /** Law 4 and law 7: behind a failed message of its key a job waits here, behind a parked one it is parked too. */
+  const admit = (job: Job): boolean => {
+    if (job.first) return true
+    const behind = waiting.get(job.key)
+    if (behind) { behind.push(job); return false }
+    if (job.do === 'run' && job.slot && held.has(job.key)) { job.do = 'park'; job.parked = parkedOf(job.handler, job.message, job.slot.track.of, 'waiting', 'waits behind a parked message of its key', 0, runtime.now()) }
+    return true
+  }
+  const block = (key: string): void => { waiting.set(key, []) }
+  const release = (key: string): void => {
+    const behind = waiting.get(key) ?? []
+    waiting.delete(key)
+    behind.forEach(submit)
+  }
+  const end = (job: Job, { done, skip }: Ticket, result: Settled): void => {
+    if (job.first && job.redrive === undefined && !skip) { job.first = false; release(job.key) }
+    open--
+    done?.(result)
+    if (open === 0) for (const call of idle.splice(0)) call()
+  }
+
+  const settled = (job: Job, ticket: Ticket, why: { last?: Failure }, result: Settled): void => {
+    if (E.isRight(result)) {
+      if (job.do === 'park' && job.parked!.state !== 'failed') held.add(job.key)
+      return end(job, ticket, why.last ? E.left(why.last) : result)
+    }
+    const failure = result.left, { redrive } = ticket
+    if (failure.fenced) return end(job, ticket, result)
+    if (!job.first) {
+      const behind = waiting.get(job.key)
+      if (behind) { behind.push(job); return undefined }
+      block(job.key)
+      job.first = true
+    }
+    const times = job.handler.settings.retry?.times ?? options.retries
+    job.attempts++
+    if (job.do !== 'run' || (failure.retry && redrive === undefined && job.attempts <= times)) {
+      job.losses = 0
+      runtime.after(runtime.random() * Math.min(options.backoffCap, options.backoffBase * 2 ** (job.attempts - 1)), () => submit(job))
+      return undefined
+    }
+    if (job.handler.settings.each === 'instance') { runtime.log('error', `'${job.handler.name}' gave up: ${failure.failure}`, { message: job.message.id }); return end(job, ticket, result) }
+    why.last = failure
+    job.do = 'park'
+    job.parked = parkedOf(job.handler, job.message, job.slot?.track.of ?? redrive ?? { channel: job.handler.in[0]!.channel.channel, partition: '' }, job.handler.kind === 'command' ? 'failed' : 'parked', failure.failure, job.attempts + (redrive?.attempts ?? 0), runtime.now())
+    runtime.log('warn', `'${job.handler.name}' parked '${job.message.type}' ${job.message.id} after ${job.parked.attempts} attempts: ${failure.failure}`, { correlationid: job.message.correlationid })
+    submit(job)
+    return undefined
+  }
+
+  return {
+    held, block, release,
+    blocked: (key: string): boolean => waiting.has(key),
+    take: (handler: AnyDecider, message: Message, channel: string, ticket: Ticket): void => {
+      const why: { last?: Failure } = {}
+      const job: Job = {
+        handler, message, key: laneKey(handler.name, channel, message.subject), slot: ticket.slot, do: ticket.skip ? 'skip' : 'run', attempts: 0, losses: 0, broke: 0,
+        ...(ticket.redrive && { redrive: ticket.redrive.id }), ...((ticket.redrive || ticket.skip) && { first: true }), settle: result => settled(job, ticket, why, result),
+      }
+      open++
+      if (ticket.unfit !== undefined) settled(job, ticket, why, E.left({ failure: ticket.unfit, retry: false }))
+      else submit(job)
+    },
+    idle: (): Promise<void> => open === 0 ? Promise.resolve() : new Promise(resolve => { idle.push(resolve) }),
+    inFlight: (): number => open,
+  }
+}
+export type Lane = ReturnType<typeof lane>

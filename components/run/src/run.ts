@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto'
+import type { Runtime } from '@lowtide/core'
+import { start } from './app.js'
+import type { App, Deployment } from './deployment.js'
+
+/** The clock, chance and log of a real process. The log goes to standard error, one line an entry. */
+export const system: Runtime = {
+  now: Date.now, random: Math.random, newId: randomUUID,
+  after: (ms, call) => { const t = setTimeout(call, ms); return () => clearTimeout(t) },
+  soon: call => { setImmediate(call) },
+  log: (level, text, fields) => { if (level !== 'info') process.stderr.write(`${level}: ${text}${fields ? ` ${JSON.stringify(fields)}` : ''}\n`) },
+}
+
+/**
+ * Starts a deployment, or one of its processes (`only`), and closes it gracefully on SIGINT and SIGTERM; npm may deliver a signal twice, the second is the same request.
+ *
+ * @example const app = await run(deployment({ functions: [functions], shell: memory(), processes: { all: [inviteCustomer] } }))
+ */
+export const run = async <H, P extends string>(d: Deployment<H, P>, o: { readonly only?: string | undefined; readonly runtime?: Runtime } = {}): Promise<App<H>> => {
+  const app = await start(d, o.runtime ?? system, o)
+  const stop = (): void => { void close() }
+  const close = (): Promise<void> => app.close().finally(() => { process.off('SIGINT', stop).off('SIGTERM', stop) })
+  process.on('SIGINT', stop).on('SIGTERM', stop)
+  return { ...app, close } as App<H>
+}

@@ -1,0 +1,76 @@
+import { type AnyDecider, type AnyHandler, type AnyQuery, type AnyResolver, type AnyTable, type AnyType, type Schema, isAsync } from '@lowtide/core'
+import type { AnyDeployment } from './deployment.js'
+
+/** The known name with the fewest edits (Levenshtein), and all of them: `; nearest: 'x'; known: x, y`. */
+export const nearest = (name: string, known: Iterable<string>): string => {
+  const distance = (a: string, b: string): number => [...a].reduce((row, x, i) => [...b].reduce<number[]>((next, y, j) => [...next, Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (x === y ? 0 : 1))], [i + 1]), Array.from({ length: b.length + 1 }, (_, j) => j)).at(-1)!
+  const names = [...new Set(known)].sort((a, b) => distance(name, a) - distance(name, b))
+  return names.length > 0 ? `; nearest: '${names[0]}'; known: ${names.toSorted().join(', ')}` : '; none is known'
+}
+export const isDecider = (h: AnyHandler): h is AnyDecider => h.kind === 'command' || h.kind === 'policy' || h.kind === 'projector'
+export const isResolver = (h: AnyHandler): h is AnyResolver => h.kind === 'resolver'
+export const isQuery = (h: AnyHandler): h is AnyQuery => h.kind === 'query'
+
+/** Owning groups: handlers that share tables, or tables that refer to each other, are decided in one lane. */
+export const groupsOf = (handlers: readonly AnyDecider[]): readonly (readonly AnyDecider[])[] => handlers.reduce<readonly (readonly AnyDecider[])[]>((groups, h) => {
+  const touched = (x: AnyDecider): string[] => x.tables.flatMap(t => [t.name, ...Object.values(t.references)])
+  const mine = new Set(touched(h)), near = groups.filter(g => g.some(x => touched(x).some(n => mine.has(n))))
+  return [...groups.filter(g => !near.includes(g)), [...near.flat(), h]]
+}, [])
+
+/** All that is wrong with a deployment, each with where, what and the nearest known name. */
+export const faultsOf = (d: AnyDeployment): readonly string[] => {
+  const faults: string[] = [], say = (text: string): number => faults.push(text)
+  const deciders = d.functions.filter(isDecider), resolvers = d.functions.filter(isResolver), queries = d.functions.filter(isQuery), { guarantees } = d.shell
+  const twice = (what: string, names: readonly string[]): void => { for (const n of new Set(names.filter((x, i) => names.indexOf(x) < i))) say(`${what} '${n}' stands twice; names are unique in a deployment`) }
+  twice('the handler', d.functions.map(h => h.name))
+  const tables = new Map<string, AnyTable>(), types = new Map<string, AnyType>()
+  for (const h of d.functions) {
+    for (const t of h.tables) { if ((tables.get(t.name) ?? t) !== t) say(`two tables are named '${t.name}' (one of them used by '${h.name}')`); tables.set(t.name, t) }
+    for (const t of [...h.in, ...h.out]) { if ((types.get(t.type) ?? t) !== t) say(`two messages are named '${t.type}' (one of them used by '${h.name}')`); types.set(t.type, t) }
+  }
+
+  const commands = deciders.filter(h => h.kind === 'command'), taken = commands.flatMap(h => h.in.map(t => t.type))
+  twice('the command', taken.map(t => `${t}' of ${commands.filter(h => h.in.some(x => x.type === t)).map(h => `'${h.name}'`).join(' and ')}, handled`).map(t => t.replace(/, handled$/, '')))
+  for (const h of [...deciders.filter(x => x.kind === 'policy'), ...resolvers]) for (const t of [...h.in, ...h.out]) if (t.kind === 'command' && !taken.includes(t.type)) say(`'${h.name}' needs the command '${t.type}', which no handler takes${nearest(t.type, taken)}`)
+  const written = deciders.flatMap(h => h.out.map(t => t.type)), events = deciders.filter(h => h.kind !== 'command')
+  for (const h of events) for (const t of h.in) if (!t.channel.external && !written.includes(t.type)) say(`'${h.name}' reads '${t.type}' on channel '${t.channel.channel}', which nobody writes${nearest(t.type, written)}; a channel that others write is declared with { external: true }`)
+  const read = new Set(deciders.flatMap(h => h.in.map(t => t.channel.channel)))
+  for (const h of deciders) for (const t of h.out) if (t.kind === 'event' && !t.channel.external && !read.has(t.channel.channel)) say(`'${h.name}' writes '${t.type}' to channel '${t.channel.channel}', which nobody reads${nearest(t.channel.channel, read)}; a channel that others read is declared with { external: true }`)
+
+  for (const r of resolvers) {
+    const command = r.in[0]!, outs = commands.filter(h => h.in.includes(command)).flatMap(h => h.out.map(t => t.type))
+    for (const t of r.out) if (!outs.includes(t.type)) say(`the resolver of '${command.type}' waits for '${t.type}', which its handler never makes${nearest(t.type, outs)}`)
+    if (r.after && !deciders.includes(r.after)) say(`the resolver of '${command.type}' waits for the projector '${r.after.name}', which is not among the functions${nearest(r.after.name, deciders.filter(h => h.kind === 'projector').map(h => h.name))}`)
+    if (r.after && !r.after.in.some(t => outs.includes(t.type))) say(`the resolver of '${command.type}' waits for the projector '${r.after.name}', which takes none of its events (${outs.join(', ')})`)
+  }
+  const owners = (name: string): readonly AnyDecider[] => deciders.filter(h => h.tables.some(t => t.name === name) && Object.keys(h.write).length > 0)
+  for (const name of new Set([...tables.keys(), ...[...tables.values()].flatMap(t => Object.values(t.references))])) {
+    const own = owners(name), users = d.functions.filter(h => h.tables.some(t => t.name === name || Object.values(t.references).includes(name))).map(h => `'${h.name}'`).join(', ')
+    if (own.length === 0) say(`nobody writes the table '${name}' (used by ${users})${nearest(name, deciders.filter(h => Object.keys(h.write).length > 0).flatMap(h => h.tables.map(t => t.name)))}`)
+    if (own.some(h => h.kind === 'projector') && own.some(h => h.kind !== 'projector')) say(`the table '${name}' has two owners: decisions (${own.filter(h => h.kind !== 'projector').map(h => h.name).join(', ')}) and projections (${own.filter(h => h.kind === 'projector').map(h => h.name).join(', ')}); what is decided on and what is read are different tables`)
+  }
+  const ports = new Map(d.functions.flatMap(h => h.ports).map(p => [p.port, p])), schemas: [string, Schema | undefined][] = []
+  for (const p of ports.values()) {
+    const bound = d.ports[p.port]
+    if (!bound) say(`the port '${p.port}' (of ${d.functions.filter(h => h.ports.includes(p)).map(h => `'${h.name}'`).join(', ')}) has no binding${nearest(p.port, Object.keys(d.ports))}`)
+    else for (const part of ['ask', 'effect'] as const) if (p.shape[part] && !bound[part]) say(`the binding of port '${p.port}' has no '${part}'`)
+    schemas.push([`the effect of port '${p.port}'`, p.shape.effect], [`the arguments of port '${p.port}'`, p.shape.ask?.args], [`the answer of port '${p.port}'`, p.shape.ask?.answer])
+  }
+  for (const name of Object.keys(d.ports)) if (!ports.has(name)) say(`a binding is given for port '${name}', which no function uses${nearest(name, ports.keys())}`)
+  schemas.push(...[...types.values()].map(t => [`'${t.type}'`, t.schema] as [string, Schema]), ...queries.map(q => [`the arguments of '${q.name}'`, q.args] as [string, Schema]))
+  for (const [what, schema] of schemas) if (schema && isAsync(schema)) say(`the schema of ${what} is asynchronous; expected a synchronous one (checks that wait belong into a lookup)`)
+
+  const members = Object.entries(d.processes).flatMap(([process, list]) => list.map(m => [process, m] as const))
+  for (const [process, m] of members) {
+    if ('front' in m) faults.push(...m.faults(d.functions))
+    else if (!deciders.includes(m)) say(`process '${process}' runs '${m.name}', which is not among the functions${nearest(m.name, deciders.map(h => h.name))}`)
+  }
+  for (const h of deciders) {
+    if (!members.some(([, m]) => m === h)) say(`no process runs '${h.name}'; processes: ${Object.keys(d.processes).join(', ')}`)
+    if (h.settings.needs?.oneAtATime && guarantees.ordering !== 'per key') say(`'${h.name}' needs oneAtATime; the shell '${d.shell.name}' does not order per key`)
+    if (h.settings.each === 'instance' && (h.tables.length > 0 || h.kind !== 'policy')) say(`'${h.name}' runs at each instance: expected a policy without tables`)
+    for (const t of h.tables) if (Object.keys(t.references).length > 0 && guarantees.references === 'unchecked') say(`the table '${t.name}' of '${h.name}' has references, which the shell '${d.shell.name}' does not check`)
+  }
+  return [...new Set(faults)]
+}
