@@ -83,6 +83,7 @@ export const decide = (env: Executing, job: Job, index: number, rows: ReturnType
     const emits = drafts.map((draft, i) => envelopeOf(env, job, draft, i))
     const events = emits.flatMap((e, i) => drafts[i]!.kind === 'event' ? e.message : [])
     for (const event of h.kind === 'projector' ? [m] : events) for (const { change, alter } of h.write[event.type]?.(event) ?? []) {
+      if (t.broken !== undefined) break
       const table = h.tables.find(x => x.name === change)
       if (table === undefined) throw new TypeError(`handler '${h.name}' writes table '${change}', which is not in its uses`)
       rows.apply(table, alter, index, t)

@@ -27,15 +27,16 @@ const isEmpty = (u: Unit): boolean => [u.marks, u.parks, u.unparks, u.emits, u.c
 
 /** Who cannot stand: touched what no longer holds, was done already, or built on one of these, or shares its key. */
 const losersOf = (decided: readonly Decided[], { stale, broken, seen, fenced }: Conflict): ReadonlySet<Decided> => {
-  const losers = new Set<Decided>(), wrote = new Set([...stale, ...broken.map(b => b.key)]), touched = new Set(wrote), keys = new Set<string>()
+  const losers = new Set<Decided>(), wrote = new Set([...stale, ...broken.map(b => b.key)]), touched = new Set(wrote), pages = new Set<string>(), keys = new Set<string>()
   for (const d of decided) {
     const reads = [...d.trace.reads.keys()], writes = [...d.trace.wrote]
-    const out = (d.mark && seen.some(sameMark(d.mark))) || fenced.some(c => owns(d.job, c)) || keys.has(d.job.key) || reads.some(k => wrote.has(k)) || writes.some(k => touched.has(k))
+    const out = (d.mark && seen.some(sameMark(d.mark))) || fenced.some(c => owns(d.job, c)) || keys.has(d.job.key) || reads.some(k => wrote.has(k)) || writes.some(k => touched.has(k) || pages.has(k.slice(0, k.indexOf('\u0000'))))
     if (!out) continue
     losers.add(d)
     keys.add(d.job.key)
     for (const k of writes) { wrote.add(k); touched.add(k) }
     for (const k of reads) touched.add(k)
+    for (const table of d.trace.pages) pages.add(table)
   }
   return losers.size > 0 ? losers : new Set(decided)
 }
@@ -84,7 +85,7 @@ export const executor = (env: Executing) => {
     if (fenced.some(c => owns(job, c))) return job.settle(E.left({ failure: 'the partition has another owner now', retry: false, fenced: true }))
     if (before) return again(job, before, later)
     if (++job.losses > patience) return job.settle(E.left({ failure: `'${job.handler.name}' lost ${patience} conflicts in a row`, retry: true, busy: true }))
-    job.also = unit.writes.filter(w => stale.includes(w.key) && t.wrote.has(w.key)).map(w => ({ lookup: w.table, ask: { op: 'get', at: w.at, key: w.columns } }))
+    job.also = [...unit.writes, ...unit.checks].filter(w => stale.includes(w.key) && t.wrote.has(w.key) && w.columns !== undefined && !('index' in w)).map(w => ({ lookup: w.table, ask: { op: 'get', at: w.at, key: w.columns } }))
     if (broke) { job.alone = true; job.broke++; job.constraint = broke.constraint }
     later.add(job)
   }

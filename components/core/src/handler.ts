@@ -1,7 +1,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { AnyCommand, AnyEvent, AnyType, CodesOf, Draft, DraftOf, Message, MessageOf, TypeOf } from './message.js'
 import type { AnyPort, Effect } from './port.js'
-import { type Deep, type Input, type Output, type Schema, of } from './schema.js'
+import { type Deep, type Input, type Output, type Schema, type of } from './schema.js'
 import type { Answers, AnyTable, Change, Lookups, Then } from './table.js'
 
 // ---- decisions

@@ -1,3 +1,4 @@
+import { seal } from './schema.js'
 import { type Check, type Fact, type TableLookup, type Write, keyOf } from './shell.js'
 import { type AnyTable, type Alter, type At, type Lookup, type Row, atOf, misfit } from './table.js'
 
@@ -20,8 +21,8 @@ export type Facts = ReturnType<typeof facts>
 interface Staged extends Place { readonly row: Row | null | undefined; readonly op: 'set' | 'add'; readonly by: Deltas; readonly job: number }
 interface Taken { readonly at: At | null; readonly job: number }
 /** What one decision touched, and what stopped it: facts it lacks, a staged change that only a commit makes answerable, a constraint. */
-export interface Trace { readonly reads: Map<string, Place & { readonly index?: number }>; readonly wrote: Set<string>; readonly needs: Lookup[]; cut: boolean; alone: boolean; broken: string | undefined }
-export const trace = (): Trace => ({ reads: new Map(), wrote: new Set(), needs: [], cut: false, alone: false, broken: undefined })
+export interface Trace { readonly reads: Map<string, Place & { readonly index?: number }>; readonly wrote: Set<string>; /** Tables asked with `where`. */ readonly pages: Set<string>; readonly needs: Lookup[]; cut: boolean; alone: boolean; broken: string | undefined }
+export const trace = (): Trace => ({ reads: new Map(), wrote: new Set(), pages: new Set(), needs: [], cut: false, alone: false, broken: undefined })
 
 type Deltas = { readonly [column: string]: number }
 /** The second's fields, added to the first's. */
@@ -62,10 +63,12 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
   const read = ({ lookup, ask }: TableLookup, t: Trace): readonly Row[] => {
     const table = tables.get(lookup)!
     if (ask.op === 'where') {
+      t.pages.add(lookup)
       const page = known.pages.get(keyOf(lookup, ask.at))
       if (page === undefined) { t.needs.push({ lookup, ask }); return [] }
-      // exact unless a row that an earlier message staged is on the page, or was, or may be (an increment of an unknown row)
-      for (const [key, s] of staged) if (s.table === table && (s.row === undefined || equals(ask.equal, s.row) || equals(ask.equal, known.rows.get(key)?.row))) { t.cut = true; break }
+      const after = ask.after && keyOf(lookup, atOf(table.key, ask.after))
+      // exact unless a row that an earlier message staged is on the page, or was, or may be (an increment of an unknown row), or marks where it starts
+      for (const [key, s] of staged) if (s.table === table && (key === after || s.row === undefined || equals(ask.equal, s.row) || equals(ask.equal, known.rows.get(key)?.row))) { t.cut = true; break }
       return page.map(f => f.row)
     }
     const at = ask.op === 'get' ? ask.at : holder(table, ask.index, ask.at, ask.key, t)
@@ -99,7 +102,12 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
   const apply = (table: AnyTable, a: Alter, job: number, t: Trace): void => {
     const p: Place = { table, at: a.at, columns: 'key' in a ? a.key : Object.fromEntries(table.key.map(f => [f, a.row[f]])) }
     const key = keyOf(table.name, a.at), now = current(key)
-    const fit = (row: Row): Row => { const fault = misfit(table, row); if (fault !== undefined) throw new TypeError(fault); return row }
+    const fit = (row: Row): Row => { // as the store will give it back: checked, its columns in their order, frozen
+      const fault = misfit(table, row), whole: { [column: string]: unknown } = {}
+      if (fault !== undefined) throw new TypeError(fault)
+      for (const column in table.columns) whole[column] = seal(row[column])
+      return Object.freeze(whole)
+    }
     if (a.op === 'insert') {
       if (now != null) { t.broken ??= `${table.name}.${table.key.join('+')}`; t.reads.set(key, p) } else set(p, null, fit(a.row), undefined, job, t)
     } else if (a.op === 'increment' && now === undefined && !table.unique.flat().some(f => f in a.by)) {
@@ -110,8 +118,8 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
     else if (a.op === 'remove') set(p, now, null, undefined, job, t)
     else if (a.op === 'update') set(p, now, fit({ ...now, ...a.patch }), undefined, job, t)
     else if (a.op === 'increment') {
-      const row = { ...now, ...sum(now as Deltas, a.by) }, over = Object.keys(a.by).find(f => table.columns[f]?.kind === 'int' && !Number.isSafeInteger(row[f as keyof typeof row]))
-      if (over !== undefined) { t.broken ??= `${table.name}.${over} within 2^53`; t.reads.set(key, p) } else set(p, now, row, a.by, job, t)
+      const row: Row = { ...now, ...sum(now as Deltas, a.by) }, over = Object.keys(a.by).find(f => table.columns[f]?.kind === 'int' && !Number.isSafeInteger(row[f]))
+      if (over !== undefined) { t.broken ??= `${table.name}.${over} within 2^53`; t.reads.set(key, p) } else set(p, now, fit(row), a.by, job, t)
     }
   }
   /** At the end of a message: every row that it wrote refers to rows that exist. */
@@ -121,14 +129,23 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
       for (const [field, parent] of Object.entries(s?.row ? s.table.references : {})) {
         const value = s!.row![field], table = tables.get(parent)
         if (value == null || table === undefined || known.rows.get(key)?.row[field] === value) continue
-        const columns = { [table.key[0]!]: value }, there = current(keyOf(parent, atOf(table.key, columns)))
-        if (there === undefined) t.needs.push(getOf({ table, at: atOf(table.key, columns), columns }))
-        else if (there === null) { t.broken ??= `${s!.table.name}.${field}`; t.reads.set(keyOf(parent, atOf(table.key, columns)), { table, at: atOf(table.key, columns), columns }) }
+        const columns = { [table.key[0]!]: value }, at = atOf(table.key, columns), there = current(keyOf(parent, at))
+        if (there === undefined) t.needs.push(getOf({ table, at, columns }))
+        else if (there === null) t.broken ??= `${s!.table.name}.${field}`
+        if (there === null || staged.get(keyOf(parent, at))?.op === 'set') t.reads.set(keyOf(parent, at), { table, at, columns }) // a parent of this batch: built on it
       }
     }
   }
+  /** A refusal rests on the rows that were to be written: it reads them, and which constraint breaks first can only be said once they are known. */
+  const explain = (t: Trace): void => {
+    if (t.broken !== undefined) for (const key of t.wrote) {
+      const s = staged.get(key)
+      if (s !== undefined && s.row !== undefined) t.reads.set(key, { table: s.table, at: s.at, columns: s.columns })
+      if (s !== undefined && s.op === 'set' && !known.rows.has(key)) t.needs.push(getOf(s))
+    }
+  }
   return {
-    read, apply, settle,
+    read, apply, settle: (t: Trace): void => { if (t.broken === undefined) settle(t); explain(t) },
     keep: (): void => { journal.length = 0 },
     undo: (): void => { for (let step = journal.pop(); step !== undefined; step = journal.pop()) step() },
     /** All staged rows folded, one write a row, and the checks of what these decisions read and nobody here writes. */

@@ -1,6 +1,6 @@
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { type AnyType, type Draft, effectType } from './message.js'
-import { type Deep, type Input, type Output, type Schema, of } from './schema.js'
+import { type Deep, type Input, type Output, type Schema, type of } from './schema.js'
 import { type Lookup, atOf } from './table.js'
 
 export interface Failure { readonly failure: string; /** Whether another attempt may help. */ readonly retry: boolean }

@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { Option } from 'fp-ts/lib/Option.js'
-import { type Deep, type Output, type Schema, of, parse } from './schema.js'
+import { type Deep, type Output, type Schema, type of, parse } from './schema.js'
 
 // ---- columns
 export type ColumnKind = 'text' | 'int' | 'float' | 'bool' | 'decimal' | 'timestamp' | 'uuid' | 'json'

@@ -2,11 +2,15 @@ import { type AnyHandler, type AnyType, type Change, type Draft, type Lookup, ty
 import * as E from 'fp-ts/lib/Either.js'
 import { canonical, diff } from './diff.js'
 import { frozen, withoutClock } from './guard.js'
-import { enclose } from './message.js'
+import { type Setting, enclose } from './message.js'
 import { model } from './model.js'
 
 /** An example without its types, as each shape of handler reads it. */
-export interface Example { readonly given?: readonly (Change | Draft | Message)[]; readonly when: unknown; readonly then: unknown; readonly ports?: { readonly [port: string]: ((args: never) => unknown) | undefined } }
+export interface Example {
+  readonly given?: readonly (Change | Draft | Message)[]; readonly when: unknown; readonly then: unknown
+  readonly ports?: { readonly [port: string]: ((args: never) => unknown) | undefined }
+  readonly ctx?: Setting
+}
 
 const isObject = (value: unknown): value is object => value !== null && typeof value === 'object'
 export const isDraft = (value: unknown): value is Draft => isObject(value) && 'kind' in value && 'type' in value

@@ -56,8 +56,8 @@ export const decides = (handler: AnyDecider, example: Example): void => {
     return { asked, decision, changes: messages.filter(({ type }) => out.some(known => isEvent(known) && known.type === type)).flatMap(event => b.writeOf(write, event)) }
   })
 
-  const codes = takes.flatMap(({ rejections }) => rejections)
-  if (E.isLeft(decision) && !codes.includes(decision.left.code)) b.fail(`operate rejected with '${decision.left.code}', which is not declared; ${list(takes)} has ${codes.map(code => `'${code}'`).join(', ') || 'no rejections'}`)
+  const codes = takes.find(({ type }) => type === message.type)?.rejections ?? []
+  if (E.isLeft(decision) && !codes.includes(decision.left.code)) b.fail(`operate rejected with '${decision.left.code}', which is not declared; ${message.type} has ${codes.map(code => `'${code}'`).join(', ') || 'no rejections'}`)
 
   const expected = typeof b.then === 'function' ? b.then(ctx) : b.then
   const broken = b.attempt('write', () => b.rows.run(changes))

@@ -112,7 +112,7 @@ right('a projector: one event, or several in order', () => {
 })
 
 const account = query({
-  meta: { name: 'Account', args: z.object({ id: z.string().trim() }), uses: [views, limits] },
+  meta: { name: 'Account', args: z.object({ id: z.string().trim() }), uses: [views, limits], allow: ctx => ctx.actor !== 'eve' },
   lookup: ({ id }, ctx) => ({ found: views.get(ctx.actor ?? id), limit: limits.ask({ owner: 'bob' }) }),
   answer: ({ found, limit }) => ({ name: O.isSome(found) ? found.value.owner : '', most: limit.most }),
 })
@@ -125,6 +125,7 @@ const row = { id: 'a', owner: 'bob', closed: null }
 
 right('a query and a resolver', () => {
   spec(account, { given: [views.insert(row)], when: { id: ' a' }, then: { name: 'bob', most: 1 }, ports })
+  spec(account, { given: [views.insert(row)], when: { id: 'z' }, then: { name: 'bob', most: 1 }, ports, ctx: { actor: 'a' } })
   spec(openedView, { given: [views.insert(row)], when: { command: when, events: [Opened({ id: 'a', owner: 'bob' })] }, then: O.some(row) })
   spec(openedView, { given: [views.insert(row)], when: { command: when, events: [] }, then: undefined })
 })
@@ -193,6 +194,7 @@ wrong('an example that is itself at fault', () => {
   assert.match(errorOf(() => spec(open, { when, then: opened, ports: {} as never })), 'the example needs ports: { limits: args => answer }')
   assert.match(errorOf(() => spec(open, { when, then: opened, ports: { limits: () => ({ most: 0.5 }) } })), "the answer of the port 'limits' does not fit its schema")
   assert.match(errorOf(() => spec(open, { when: message(Open, { id: 'a', owner: 'bob' }, { actor: 'eve' }), then: opened, ports })), 'allow refuses it')
+  assert.match(errorOf(() => spec(account, { when: { id: 'a' }, then: { name: '', most: 1 }, ports, ctx: { actor: 'eve' } })), 'allow refuses it')
   assert.match(errorOf(() => spec(account, { when: { id: 1 } as never, then: { name: '', most: 1 }, ports })), 'the arguments do not fit')
 })
 
@@ -294,6 +296,13 @@ const undeclared = suite('results that are not declared or do not fit')
 
 undeclared('a code that the command does not declare', () => {
   assert.match(crime(operating(() => reject('no-such-code', ''))), "operate rejected with 'no-such-code', which is not declared; Open has 'taken', 'over-limit'")
+})
+
+undeclared('a code of another command of the same handler', () => {
+  const Shut = command('Shut', { channel: commands, key: d => d.id, rejections: ['shut'], schema: z.object({ id: z.string() }) })
+  const both = commandHandler({ meta: { name: 'both', in: [Open, Shut], out: [] }, operate: () => reject('shut', '') })
+  spec(both, { when: Shut({ id: 'a' }), then: 'shut' })
+  assert.match(errorOf(() => spec(both, { when, then: 'shut' })), "operate rejected with 'shut', which is not declared; Open has 'taken', 'over-limit'")
 })
 
 undeclared('a result outside out and effects', () => {

@@ -3,6 +3,7 @@ import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { queries, resolves } from './answer.js'
 import type { Example as Loose } from './bench.js'
 import { decides, projects } from './decide.js'
+import type { Setting } from './message.js'
 
 /** What core keeps on a handler for the compiler alone. */
 type Known<H> = H extends { readonly [of]?: infer P } ? Exclude<P, undefined> : never
@@ -33,8 +34,13 @@ export interface ProjectionExample<X, U> {
   /** All rows of each table that changes, in any order; tables not named stay as they were. */
   readonly then: { readonly [T in Extract<U, AnyTable> as T['name']]?: readonly RowOf<T>[] }
 }
-/** An example of a query: `when` are its arguments, `then` its answer. */
-export type QueryExample<H> = { readonly given?: readonly Change[]; readonly when: Get<Known<H>, 'args'>; readonly then: Get<Known<H>, 'answer'> } & Asking<Asked<Get<Known<H>, 'ports'>>>
+/** An example of a query: `when` are its arguments, `then` its answer, `ctx` says who asks. */
+export type QueryExample<H> = {
+  readonly given?: readonly Change[]
+  readonly when: Get<Known<H>, 'args'>
+  readonly then: Get<Known<H>, 'answer'>
+  readonly ctx?: Pick<Setting, 'actor' | 'tenant' | 'now'>
+} & Asking<Asked<Get<Known<H>, 'ports'>>>
 /** An example of a resolver: `when` is the command with the events of its outcome. */
 export type ResolverExample<H, X> = {
   readonly given?: readonly Change[]
@@ -74,7 +80,7 @@ export type Example<H> = H extends Projector<infer _N, infer X, infer U> ? Proje
  * spec(customer, { given: [customerViews.put(row)], when: { id: 'c1' }, then: O.some(row) })
  * spec(invited, { given: [customerViews.put(row)], when: { command: InviteCustomer(…), events: [CustomerInvited(…)] }, then: O.some(row) })
  */
-export const spec = <const H extends Handler>(handler: H, example: Example<NoInfer<H>>): void => {
+export const spec = <H extends Handler>(handler: H, example: Example<NoInfer<H>>): void => {
   const loose = example as Loose
   switch (handler.kind) {
     case 'command': case 'policy': return decides(handler, loose)

@@ -66,8 +66,9 @@ export const importCustomers = async ({ lines, invite, progress }: {
     report()
     freed()
   }
-  const room = async (most: number, held: number) => {
-    while (underWay > most || waiting.length > held) await new Promise<void>(resolve => { freed = resolve })
+  const fits = (asked: number, held: number) => underWay <= asked && waiting.length <= held
+  const room = async (asked: number, held: number) => {
+    while (!fits(asked, held)) await new Promise<void>(resolve => { freed = resolve })
   }
 
   try {

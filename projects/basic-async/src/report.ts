@@ -61,7 +61,7 @@ export const reporter = ({ stdout, stderr, now }: { readonly stdout: Screen; rea
       if (!stderr.isTTY || gone || now() - shown < pace) return
       shown = now()
       const rate = Math.round(counts.lines * 1000 / (shown - begun))
-      stderr.write(`${clear}${`${counts.lines} lines, ${rate} lines/s: ${results(counts)}`.slice(0, (stderr.columns ?? 80) - 1)}`)
+      stderr.write(`${clear}${`${counts.lines} lines, ${rate} lines/s: ${results(counts)}`.slice(0, (stderr.columns || 80) - 1)}`)
       progressing = true
     },
   }

@@ -62,7 +62,7 @@ export const rows = () => {
 
     const giveUp = (first: Physical) => {
       found.push({ line: first.line, invalid: notClosed })
-      for (const line of open.slice(1).reverse()) todo.push(line)
+      for (const line of open.slice(1).toReversed()) todo.push(line)
       open = []
     }
     const begin = (next: Physical) => {

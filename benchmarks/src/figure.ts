@@ -1,0 +1,45 @@
+/** What one benchmark found: a cost or a rate, beside that of its baseline, measured in the same run. */
+export interface Figure {
+  readonly name: string; readonly value: number; readonly unit: string; readonly baseline: number
+  /** `value` to `baseline`. */
+  readonly ratio: number
+  /** The smallest and the largest ratio of a single round. */
+  readonly range: readonly [number, number]
+  /** Rounds that were measured, without those that warmed up. */
+  readonly runs: number
+  /** What we want of the ratio; a figure that misses it is slow, not failed. */
+  readonly target?: Target | undefined
+}
+export interface Target { readonly atLeast?: number; readonly atMost?: number }
+
+/** How much work a run does. */
+export interface Effort {
+  readonly rounds: number; readonly warmUp: number
+  /** Commands a round. */
+  readonly commands: number
+  /** Sizes of the table for growth, the smallest first. */
+  readonly rows: readonly number[]
+}
+export const full: Effort = { rounds: 11, warmUp: 3, commands: 20_000, rows: [1_000, 10_000, 100_000, 1_000_000] }
+/** Seconds, not minutes: shows that everything works, and says nothing about speed. */
+export const quick: Effort = { rounds: 3, warmUp: 1, commands: 200, rows: [1_000, 2_000] }
+
+/** Some figures that are measured together. A fault in what was done is thrown; slowness never is. */
+export interface Benchmark {
+  names(effort: Effort): readonly string[]
+  /** At least the figures that are wanted, each as soon as it is there. */
+  run(effort: Effort, wanted: ReadonlySet<string>): AsyncIterable<Figure>
+}
+
+export const median = (numbers: readonly number[]): number => {
+  const sorted = [...numbers].sort((a, b) => a - b), middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+/** A figure from rounds that ran in pairs. */
+export const figure = (name: string, unit: string, pairs: readonly (readonly [value: number, baseline: number])[], target?: Target): Figure => {
+  const value = median(pairs.map(p => p[0])), baseline = median(pairs.map(p => p[1])), ratios = pairs.map(([v, b]) => v / b)
+  return { name, value, unit, baseline, ratio: value / baseline, range: [Math.min(...ratios), Math.max(...ratios)], runs: pairs.length, target }
+}
+
+export const meets = ({ ratio, target }: Figure): boolean => ratio >= (target?.atLeast ?? 0) && ratio <= (target?.atMost ?? Infinity)

@@ -1,0 +1,34 @@
+import { parseArgs } from 'node:util'
+import { batching } from './batching.js'
+import { command } from './command.js'
+import { type Benchmark, full, quick } from './figure.js'
+import { growth } from './growth.js'
+import { jsonLine, table } from './report.js'
+
+const benchmarks: readonly Benchmark[] = [...command, ...batching, growth]
+const usage = 'usage: npm run bench [name] -- [--json] [--quick]; a name is the beginning of a figure\'s name'
+
+const main = async (): Promise<void> => {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' }, quick: { type: 'boolean' } } })
+  const effort = values.quick ? quick : full, known = benchmarks.flatMap(b => b.names(effort))
+  const wanted = known.filter(name => positionals.length === 0 || positionals.some(prefix => name.startsWith(prefix)))
+  if (wanted.length === 0) throw new Error(`no figure begins with ${positionals.map(p => `'${p}'`).join(' or ')}; known: ${known.join(', ')}\n${usage}`)
+
+  const { machine, head, line } = table(wanted)
+  if (!values.json) console.log(`${machine()}\n\n${head()}`)
+  for (const benchmark of benchmarks) {
+    const names = new Set(benchmark.names(effort).filter(name => wanted.includes(name)))
+    if (names.size === 0) continue
+    try {
+      for await (const f of benchmark.run(effort, names)) if (names.has(f.name)) console.log(values.json ? jsonLine(f) : line(f))
+    } catch (error) {
+      console.error(`${[...names].join(', ')}: ${error instanceof Error ? error.stack : String(error)}`)
+      process.exitCode = 1
+    }
+  }
+}
+
+await main().catch((error: unknown) => {
+  console.error(`npm run bench: ${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 1
+})
