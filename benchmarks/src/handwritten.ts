@@ -13,19 +13,29 @@ type Outcome
   | { readonly commandId: string; readonly rejection: { readonly code: 'already-invited' | 'constraint'; readonly message: string } }
 type NotHandled = { readonly notHandled: 'invalid' | 'id-reused'; readonly message: string }
 
+/** The time as text, made once a millisecond: making it for each event took 9 % of the whole. */
+const clock = () => {
+  let last = 0, text = ''
+  return (): string => {
+    const ms = Date.now()
+    if (ms !== last) { last = ms; text = new Date(ms).toISOString() }
+    return text
+  }
+}
+
 /** What one would write for `InviteCustomer` and nothing else: the baseline. README.md says what it does and what it leaves out. */
 export const handWritten = (schema: Schema<Invite, Invite>): Inviter<Outcome | NotHandled> => {
   const customers = new Map<string, Customer>(), byEmail = new Map<string, Customer>()
   const log: CustomerInvited[] = []
   const inbox = new Map<string, { readonly body: string; readonly outcome: Outcome }>()
-  const { validate } = schema['~standard']
+  const { validate } = schema['~standard'], now = clock()
 
   const decide = (commandId: string, email: string): Outcome => {
     if (byEmail.has(email)) return { commandId, rejection: { code: 'already-invited', message: 'Customer already invited' } }
     const customerId = randomUUID()
     if (customers.has(customerId)) return { commandId, rejection: { code: 'constraint', message: 'the constraint customers.id forbids it' } }
     const event: CustomerInvited = {
-      id: randomUUID(), source: 'hand-written/invite-customer', type: 'CustomerInvited', subject: customerId, time: new Date().toISOString(), dataschema: 'CustomerInvited/1',
+      id: randomUUID(), source: 'hand-written/invite-customer', type: 'CustomerInvited', subject: customerId, time: now(), dataschema: 'CustomerInvited/1',
       data: { customerId, email }, correlationid: commandId, causationid: commandId,
     }
     const customer = { id: customerId, email }

@@ -1,4 +1,4 @@
-import { type AnyTable, type Job, type Mark, type Message, type Row, type Settled, type Store, contextOf, executor } from '@lowtide/core'
+import { type AnyTable, type Job, type Message, type Row, type Settled, type Store, contextOf, executor } from '@lowtide/core'
 import { message, model } from '@lowtide/testing'
 import * as E from 'fp-ts/lib/Either.js'
 import fc from 'fast-check'
@@ -23,7 +23,7 @@ const reference = () => {
       try {
         const lookups = runProgram.lookup(m), first = Object.fromEntries(Object.entries(lookups.first).map(([n, l]) => [n, rows.answer(l)]))
         const second = Object.fromEntries(Object.entries(lookups.next(first as never)).map(([n, l]) => [n, rows.answer(l)]))
-        const decision = runProgram.operate(contextOf(m, runProgram.name, silent), m as never, { ...first, ...second })
+        const decision = runProgram.operate(contextOf(m, runProgram.name, silent), m, { ...first, ...second })
         if (E.isLeft(decision)) return { rejection: { ...decision.left, message: '' } }
         const data = decision.right[0]!.data, broken = rows.run(data.changes.map(c => changeOf(c as Step)))
         return broken === undefined ? { events: [{ data }] } : { rejection: { code: 'constraint', message: '', details: { constraint: broken } } }
@@ -43,7 +43,7 @@ const history = async ({ store, rows }: Bench, list: readonly Salvo[], bite: Bit
   const naive = reference(), sent: Sent[] = []
   let rivals = 0
   for (const [s, salvo] of list.entries()) {
-    const batch = salvo.shots.map(({ again, program }, i): Sent => (again !== undefined && sent[again]) || message(Run, program, { id: `m-${s}-${i}` }) as unknown as Sent)
+    const batch = salvo.shots.map(({ again, program }, i): Sent => (again !== undefined && sent[again]) || message(Run, program, { id: `m-${s}-${i}` }))
     sent.push(...batch)
     let commits = 0, conflicts = 0, good = 0
     // what one commit settles is ordered by its place in the batch; a rival's commit, and a failure whose key waits, put commits in another order
@@ -53,7 +53,7 @@ const history = async ({ store, rows }: Bench, list: readonly Salvo[], bite: Bit
     next()
     const rival = async (steps: readonly Step[]): Promise<void> => {
       const m = message(Run, { key: `rival-${rivals}`, reads: [], guard: 'none', fails: false, changes: [...steps] }, { id: `rival-${rivals++}` })
-      await executor({ store, tables: byName, bindings: {}, log: silent, fanOut: 10, unitLimit: 100, source: 'rival', instance: '' })([jobOf(m as unknown as Message, silent)], () => true)
+      await executor({ store, tables: byName, bindings: {}, log: silent, fanOut: 10, unitLimit: 100, source: 'rival', instance: '' })([jobOf(m, silent)], () => true)
       segments.push(steps)
     }
     const watched: Store = {
@@ -69,7 +69,7 @@ const history = async ({ store, rows }: Bench, list: readonly Salvo[], bite: Bit
       },
     }
     const fates = new Map<number, Fate>()
-    const jobs = batch.map((m, at) => jobOf(m as unknown as Message, r => { fates.set(at, fateOf(r)); segment.push({ at, fate: fateOf(r) }) }))
+    const jobs = batch.map((m, at) => jobOf(m, r => { fates.set(at, fateOf(r)); segment.push({ at, fate: fateOf(r) }) }))
     await executor({ store: watched, tables: byName, bindings: {}, log: silent, fanOut: 10, unitLimit: 100, source: 'lt', instance: '' })(jobs, () => true)
     bite.batches++
     if (overlaps(batch.map(m => m.data))) bite.overlap++
@@ -113,4 +113,3 @@ export const batching = async (make: (tables: readonly AnyTable[]) => Promise<Be
   }), { numRuns: o.runs, includeErrorInReport: true, ...(o.seed !== undefined && { seed: o.seed }), ...(o.path !== undefined && { path: o.path }) })
   return bite
 }
-export type { Mark }

@@ -1,4 +1,4 @@
-import { type AnyTable, type Answers, type Change, type Lookup, type Message, type Row, accept, andThen, channel, command, commandHandler, event, int, nothing, optional, reject, table, text } from '@lowtide/core'
+import { type AnyTable, type Answers, type Change, type Deep, type Lookup, type MessageOf, type Row, accept, andThen, channel, command, commandHandler, event, int, nothing, optional, reject, table, text } from '@lowtide/core'
 import * as O from 'fp-ts/lib/Option.js'
 import fc from 'fast-check'
 import { z } from 'zod'
@@ -27,8 +27,8 @@ const read = z.discriminatedUnion('read', [
 const row = z.record(z.string(), z.union([z.string(), z.number(), z.null()]))
 const change = z.object({ op: z.enum(['insert', 'put', 'update', 'increment', 'remove']), table: name, id, row, when: row.optional() })
 const program = z.object({ key: z.string(), reads: z.array(read), /** Refuses when the first answer is there (or is not). */ guard: z.enum(['none', 'present', 'absent']), /** Throws: a failure, not a rejection. */ fails: z.boolean(), changes: z.array(change) })
-export type Program = z.infer<typeof program>
-export type Step = z.infer<typeof change>
+export type Program = Deep<z.infer<typeof program>>
+export type Step = Program['changes'][number]
 
 const events = channel('lt-programs-done', { external: true })
 export const Run = command('LtRun', { channel: channel('lt-programs'), key: d => d.key, schema: program, rejections: ['refused'] })
@@ -76,7 +76,7 @@ export const runProgram = commandHandler({
   write: { LtRan: ({ data }) => data.changes.map(c => changeOf(c as Step)) },
 })
 export const functions = { runProgram }
-export type Sent = Message<'LtRun', Program>
+export type Sent = MessageOf<typeof Run>
 
 // ---- their generators: few ids, so that programs meet
 const ids = fc.constantFrom('a', 'b', 'c', 'd'), small = fc.integer({ min: 0, max: 2 }), slot = fc.constantFrom('s', 't', 'u'), shelf = fc.constantFrom('x', 'y')

@@ -41,7 +41,7 @@ export const fetcher = ({ store, tables, bindings }: Fetching, ports: readonly A
       if (ofTable(l)) rows.push(l)
       else if (ask.op === 'ask' || ask.op === 'effect') {
         const answer = ask.op === 'ask' ? askPort(lookup, ask.args) : perform(lookup, ask.args, ask.at)
-        asks.push(answer.catch((e: unknown) => E.left({ failure: `port '${lookup}' threw: ${textOf(e)}`, retry: true })).then(a => { asked.set(id, a) }))
+        asks.push(answer.catch((e: unknown) => E.left({ failure: `port '${lookup}' threw: ${textOf(e)}`, retry: true })).then(a => void asked.set(id, a)))
       }
     }
     const found = rows.length > 0 ? await store.fetch(rows)() : E.right<Failure, readonly (readonly Fact[])[]>([])

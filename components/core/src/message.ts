@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
-import { type Deep, type Input, type Issue, type Output, type Schema, type Stable, limits, type of, parse, seal } from './schema.js'
+import { type Deep, type Input, type Issue, type Output, type Schema, type Stable, canonical, limits, type of, parse, seal } from './schema.js'
 
 /** A message in its envelope: CloudEvents 1.0 attributes, four documented extensions, and `tenant` and `actor`. On a wire, `partitionkey` is the `subject`. */
 export interface Message<T extends string = string, D = unknown> {
@@ -17,8 +17,7 @@ export interface Draft<K extends Kind = Kind, T extends string = string, I = unk
 export interface Channel { readonly channel: string; /** Written or read by somebody outside this deployment: wiring asks for no counterpart. */ readonly external: boolean }
 export interface AnyType {
   readonly kind: Kind; readonly type: string; readonly version: number; readonly channel: Channel; readonly schema: Schema
-  readonly rejections: readonly string[]; readonly oldest: Schema; readonly steps: readonly ((old: never) => unknown)[]
-  keyOf(data: unknown): string; readonly [of]?: unknown
+  readonly rejections: readonly string[]; readonly steps: readonly ((old: never) => unknown)[]; keyOf(data: unknown): string; readonly [of]?: unknown
 }
 export interface MessageType<K extends Kind, T extends string, I, D, C extends string> extends AnyType {
   (data: I): Draft<K, T, I, C>
@@ -44,7 +43,7 @@ type Lifted<I, V> = V extends 1 ? { upcast?: never } : { upcast: Upcast<I, reado
 type Declared<S extends Schema, V extends number> = { channel: Channel; version?: V; schema: S & Stable<S>; key: (data: Deep<Output<NoInfer<S>>>) => string } & Lifted<Input<NoInfer<S>>, NoInfer<V>>
 interface Declaration { channel: Channel; version?: number; schema: Schema; key: (data: never) => string; rejections?: readonly string[]; upcast?: { oldest: Schema; steps: readonly ((old: never) => unknown)[] } | undefined }
 const declared = <K extends Kind>(kind: K, type: string, o: Declaration) => Object.assign((data: unknown): Draft => ({ kind, type, data }), {
-  kind, type, version: o.version ?? 1, channel: o.channel, schema: o.schema, rejections: o.rejections ?? [], oldest: o.upcast?.oldest ?? o.schema, steps: o.upcast?.steps ?? [],
+  kind, type, version: o.version ?? 1, channel: o.channel, schema: o.schema, rejections: o.rejections ?? [], steps: o.upcast?.steps ?? [],
   keyOf: (data: unknown) => o.key(data as never),
 })
 
@@ -63,8 +62,7 @@ export const idOf = (...parts: readonly (string | number)[]): string => {
   return `${h.slice(0, 8)}-${h.slice(8, 12)}-8${h.slice(13, 16)}-a${h.slice(17, 20)}-${h.slice(20, 32)}`
 }
 /** Tells two bodies apart under one id: a digest of type and data, whatever the order of the fields. */
-export const bodyOf = (type: string, data: unknown): string => hash('sha256', type + JSON.stringify(data, (_k, v: unknown) =>
-  v !== null && typeof v === 'object' && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => a < b ? -1 : 1)) : v), 'base64url')
+export const bodyOf = (type: string, data: unknown): string => hash('sha256', type + canonical(data), 'base64url')
 
 type Rest = Omit<Message, 'type' | 'data' | 'subject' | 'dataschema'>
 /** Puts what a schema has parsed, or a handler has made, into an envelope: sealed, keyed, at most 200 KiB. */
@@ -76,10 +74,9 @@ export const envelop = (type: AnyType, data: unknown, rest: Rest, key?: string):
   return Object.freeze(message)
 }, e => [{ path: '', message: e instanceof Error ? e.message : String(e) }])
 
-export const versionOf = (message: Message): number => Number(message.dataschema.slice(message.dataschema.lastIndexOf('/') + 1))
 /** Opens a message that comes from outside the process: lifted from its version, then parsed. A version that this process does not know yet is `newer`: a rolling deploy, not poison. */
 export const open = (type: AnyType, message: Message): E.Either<'newer' | readonly Issue[], Message> => {
-  const version = versionOf(message)
+  const version = Number(message.dataschema.slice(message.dataschema.lastIndexOf('/') + 1))
   if (!(version >= 1)) return E.left([{ path: 'dataschema', message: `expected '${type.type}/N', found '${message.dataschema}'` }])
   if (version > type.version) return E.left('newer')
   try {

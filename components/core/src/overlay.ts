@@ -124,28 +124,25 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
   }
   /** At the end of a message: every row that it wrote refers to rows that exist. */
   const settle = (t: Trace): void => {
-    for (const key of [...t.wrote]) {
-      const s = staged.get(key)
-      for (const [field, parent] of Object.entries(s?.row ? s.table.references : {})) {
-        const value = s!.row![field], table = tables.get(parent)
+    const mine = [...t.wrote].flatMap(key => { const s = staged.get(key); return s ? [{ ...s, key }] : [] })
+    for (const { key, row, table: child } of t.broken === undefined ? mine : []) {
+      for (const [field, parent] of Object.entries(row ? child.references : {})) {
+        const value = row![field], table = tables.get(parent)
         if (value == null || table === undefined || known.rows.get(key)?.row[field] === value) continue
         const columns = { [table.key[0]!]: value }, at = atOf(table.key, columns), there = current(keyOf(parent, at))
         if (there === undefined) t.needs.push(getOf({ table, at, columns }))
-        else if (there === null) t.broken ??= `${s!.table.name}.${field}`
+        else if (there === null) t.broken ??= `${child.name}.${field}`
         if (there === null || staged.get(keyOf(parent, at))?.op === 'set') t.reads.set(keyOf(parent, at), { table, at, columns }) // a parent of this batch: built on it
       }
     }
-  }
-  /** A refusal rests on the rows that were to be written: it reads them, and which constraint breaks first can only be said once they are known. */
-  const explain = (t: Trace): void => {
-    if (t.broken !== undefined) for (const key of t.wrote) {
-      const s = staged.get(key)
-      if (s !== undefined && s.row !== undefined) t.reads.set(key, { table: s.table, at: s.at, columns: s.columns })
-      if (s !== undefined && s.op === 'set' && !known.rows.has(key)) t.needs.push(getOf(s))
+    // a refusal rests on the rows that were to be written: it reads them, and which constraint breaks first can only be said once they are known
+    for (const s of t.broken === undefined ? [] : mine.filter(x => x.row !== undefined)) {
+      t.reads.set(s.key, { table: s.table, at: s.at, columns: s.columns })
+      if (s.op === 'set' && !known.rows.has(s.key)) t.needs.push(getOf(s))
     }
   }
   return {
-    read, apply, settle: (t: Trace): void => { if (t.broken === undefined) settle(t); explain(t) },
+    read, apply, settle,
     keep: (): void => { journal.length = 0 },
     undo: (): void => { for (let step = journal.pop(); step !== undefined; step = journal.pop()) step() },
     /** All staged rows folded, one write a row, and the checks of what these decisions read and nobody here writes. */

@@ -59,3 +59,6 @@ export const seal = <A>(value: A, path = '', depth = 0): A => {
   }
   return Object.freeze(copy) as A
 }
+
+/** JSON with the fields in one order: the same text exactly when the values are equal. */
+export const canonical = (value: unknown): string => JSON.stringify(value, (_name, v: unknown) => v !== null && typeof v === 'object' && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => a < b ? -1 : 1)) : v)

@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { Option } from 'fp-ts/lib/Option.js'
-import { type Deep, type Output, type Schema, type of, parse } from './schema.js'
+import { type Deep, type Output, type Schema, type of, canonical, parse } from './schema.js'
 
 // ---- columns
 export type ColumnKind = 'text' | 'int' | 'float' | 'bool' | 'decimal' | 'timestamp' | 'uuid' | 'json'
@@ -100,11 +100,10 @@ export interface Table<N extends string, R, K, U, W> extends AnyTable {
   remove(key: Keyed<R, K>): Change<N>
 }
 const list = (index: string | readonly string[]): readonly string[] => typeof index === 'string' ? [index] : index
-const sorted = (v: unknown): unknown => v !== null && typeof v === 'object' && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => a < b ? -1 : 1).map(([k, x]) => [k, sorted(x)])) : Array.isArray(v) ? v.map(sorted) : v
 /** The canonical text of some columns of a row. */
 export const atOf = (fields: readonly string[], row: Row): At => {
   const only = fields.length === 1 ? row[fields[0]!] : undefined
-  return typeof only === 'string' ? only : JSON.stringify(fields.map(f => sorted(row[f])))
+  return typeof only === 'string' ? only : canonical(fields.map(f => row[f]))
 }
 const rowOf = (fields: readonly string[], value: unknown): Row => fields.length === 1 ? { [fields[0]!]: value } : value as Row
 
@@ -129,7 +128,7 @@ export function table(name: string, shape: Shape): AnyTable {
     },
     where: (equal: Row, page: { orderBy?: string; after?: unknown; limit?: number } = {}) => {
       const after = page.after === undefined ? undefined : rowOf(key, page.after)
-      return lookup({ op: 'where', equal, orderBy: page.orderBy, after, limit: page.limit, at: JSON.stringify(sorted([equal, page.orderBy, after, page.limit])) })
+      return lookup({ op: 'where', equal, orderBy: page.orderBy, after, limit: page.limit, at: canonical([equal, page.orderBy, after, page.limit]) })
     },
     insert: (row: Row) => change({ op: 'insert', at: atOf(key, row), row }),
     put: (row: Row) => change({ op: 'put', at: atOf(key, row), row }),

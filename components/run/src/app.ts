@@ -1,8 +1,8 @@
 import {
-  type AnyApp, type AnyDecider, type AnyResolver, type Caller, type Draft, type Failure, type Front, type Lookups, type Mark, type Message, type NotHandled, type Outcome, type Parked,
+  type AnyDecider, type AnyResolver, type Caller, type Draft, type Failure, type Front, type Lookups, type Mark, type Message, type NotHandled, type Outcome, type Parked,
   type Runtime, type Sending, type Settled, type Then, bodyOf, contextOf, envelop, executor, lookUp, parse, performer, seal,
 } from '@lowtide/core'
-import type { AnyDeployment } from './deployment.js'
+import type { AnyApp, AnyDeployment } from './deployment.js'
 import { groupsOf, isDecider, isQuery, isResolver, nearest } from './wiring.js'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Patience, callers, refuse, unavailable } from './callers.js'

@@ -10,7 +10,7 @@ type Track = Slot['track'] & { readonly open: Slot[] }
 /** Feeds one handler from its channels: opens each message, keeps its place until it is done, holds what is parked. */
 export const consume = async ({ handler, lane, store, transport, runtime, options }: Consuming) => {
   const consumer = consumerOf(handler), tracks = new Map<string, Track>(), room = new Set<() => void>()
-  let closed = false
+  const life = { closed: false }
   const trackId = (channel: string, partition: string): string => `${channel}\u0000${partition}`
 
   /** A new owner loads the held keys first (law 7). */
@@ -55,7 +55,7 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
         slot, done, unfit: E.isLeft(opened) ? (opened.left as readonly { path: string; message: string }[]).map(x => `${x.path}: ${x.message}`).join('; ') : old ? `too-old: sent at ${m.time}, longer ago than the dedupWindow of ${options.dedupWindow} ms` : undefined,
       })
     }
-    while (!closed && track.open.length >= options.buffer) await new Promise<void>(resolve => { room.add(resolve) })
+    while (!life.closed && track.open.length >= options.buffer) await new Promise<void>(resolve => { room.add(resolve) })
   }
   const subscribed = await patiently(transport.subscribe(consumer, { batch, revoked: (channel, partition) => { tracks.delete(trackId(channel, partition)) } }))
 
@@ -83,6 +83,6 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
     look: async (asked: readonly Parked[]): Promise<void> => {
       await Promise.all(asked.filter(p => p.consumer === handler.name && (p.partition === '' || tracks.has(trackId(p.channel, p.partition)))).map(redrive))
     },
-    close: (): Promise<void> => { closed = true; wake(); return subscribed.close() },
+    close: (): Promise<void> => { life.closed = true; wake(); return subscribed.close() },
   }
 }

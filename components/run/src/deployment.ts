@@ -1,10 +1,33 @@
 import {
-  type AnyApp, type AnyDecider, type AnyHandler, type AnyPort, type Bindings, type Bound, type Caller, type Draft, type DraftOf, type Front, type MessageOf, type NotHandled,
-  type Options, type Outcome, type Rejection, type Sending, type Shell, type of, defaults,
+  type AnyDecider, type AnyHandler, type AnyPort, type Bindings, type Bound, type Caller, type Draft, type DraftOf, type Front, type Intake, type MessageOf, type NotHandled,
+  type Options, type Outcome, type Parked, type ParkedFilter, type Rejection, type Sending, type Shell, type of, defaults,
 } from '@lowtide/core'
 import type * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { faultsOf } from './wiring.js'
+
+/** A running process of a deployment: its intake, and what its operators ask. */
+export interface AnyApp extends Intake {
+  readonly parked: {
+    list(filter?: ParkedFilter): TaskEither<NotHandled, readonly Parked[]>
+    show(id: string): TaskEither<NotHandled, Parked>
+    /** Runs it again, and then what waits behind it, in order. */
+    redrive(id: string): TaskEither<NotHandled, void>
+    /** Gives it up; what waits behind it goes on. */
+    discard(id: string): TaskEither<NotHandled, void>
+  }
+  /** Makes the tables of this handler's group anew from history, by `write` alone, while the old rows serve; answers with the number of events. */
+  rebuild(handler: AnyDecider): TaskEither<NotHandled, number>
+  /** What runs here, what the shell guarantees, and every number in force. */
+  describe(): Description
+  /** Intake stops, work in flight ends. Safe twice. */
+  close(): Promise<void>
+}
+export interface Description {
+  readonly name: string; readonly shell: string; readonly guarantees: Shell['guarantees']; readonly options: Options
+  readonly handlers: readonly { readonly name: string; readonly kind: string; readonly process: readonly string[]; readonly group: string; readonly in: readonly string[]; readonly out: readonly string[]; readonly tables: readonly string[] }[]
+  readonly channels: readonly { readonly channel: string; readonly writers: readonly string[]; readonly readers: readonly string[] }[]
+}
 
 type InOf<H> = H extends { readonly kind: 'command'; readonly [of]?: infer C } ? C extends { in: infer I } ? I : never : never
 type OutOf<H> = H extends { readonly kind: 'command'; readonly [of]?: infer C } ? C extends { out: infer X } ? X : never : never

@@ -1,5 +1,4 @@
-import { type Description } from '@lowtide/core'
-import type { AnyDeployment } from './deployment.js'
+import type { AnyDeployment, Description } from './deployment.js'
 import { groupsOf, isDecider } from './wiring.js'
 
 /** What runs where, what the shell guarantees, and every number in force. */

@@ -1,5 +1,5 @@
 export { start } from './app.js'
 export { run, system } from './run.js'
 export { deployment } from './deployment.js'
-export type { AnyDeployment, App, Deployment, Functions } from './deployment.js'
+export type { AnyApp, AnyDeployment, App, Description, Deployment, Functions } from './deployment.js'
 export { nearest } from './wiring.js'

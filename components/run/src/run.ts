@@ -12,14 +12,14 @@ export const system: Runtime = {
 }
 
 /**
- * Starts a deployment, or one of its processes (`only`), and closes it gracefully on SIGINT and SIGTERM; npm may deliver a signal twice, the second is the same request.
+ * Starts a deployment, or one of its processes (`only`), and closes it gracefully on SIGINT and SIGTERM (unless `signals` is false: then its caller sees to them). npm may deliver a signal twice; the second is the same request.
  *
  * @example const app = await run(deployment({ functions: [functions], shell: memory(), processes: { all: [inviteCustomer] } }))
  */
-export const run = async <H, P extends string>(d: Deployment<H, P>, o: { readonly only?: string | undefined; readonly runtime?: Runtime } = {}): Promise<App<H>> => {
+export const run = async <H, P extends string>(d: Deployment<H, P>, o: { readonly only?: string | undefined; readonly runtime?: Runtime; readonly signals?: boolean } = {}): Promise<App<H>> => {
   const app = await start(d, o.runtime ?? system, o)
   const stop = (): void => { void close() }
   const close = (): Promise<void> => app.close().finally(() => { process.off('SIGINT', stop).off('SIGTERM', stop) })
-  process.on('SIGINT', stop).on('SIGTERM', stop)
+  if (o.signals !== false) process.on('SIGINT', stop).on('SIGTERM', stop)
   return { ...app, close } as App<H>
 }

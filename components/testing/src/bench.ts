@@ -74,7 +74,7 @@ export const bench = (handler: AnyHandler, { given = [], when, then, ports = {} 
     twice: <A>(run: () => A): A => {
       const [first, second] = [run(), run()].map(each => attempt('what it returned', () => seal(each))) as [A, A]
       return JSON.stringify(first) === JSON.stringify(second) ? first
-        : fail('two runs on the same input differ; it keeps state between them, or reads time or chance', diff(first, second).replace('- expected', '- first run').replace('+ found', '+ second run'))
+        : fail('two runs on the same input differ; it keeps state between them, or reads time or chance', diff(first, second, 'first run', 'second run'))
     },
     /** Compares, at last, with what the example expects. */
     expect: (expected: unknown, found: unknown): void => {

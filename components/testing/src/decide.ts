@@ -27,11 +27,13 @@ const commitOf = (b: Bench, { name, out, ports }: AnyDecider, cause: Message) =>
 
   const parsed = parse(type.schema, draft.data)
   if (E.isLeft(parsed)) return b.fail(`operate returned '${draft.type}' with data outside its schema`, canonical({ data: draft.data, issues: parsed.left }, 2))
-  // An event is published as it was made and parsed by whoever reads it: what parsing changes, its readers would see otherwise than `write` does.
-  if (isEvent(type) && canonical(parsed.right) !== canonical(draft.data)) return b.fail(`operate returned '${draft.type}' with data outside its schema, which changes it`, diff(parsed.right, draft.data))
-
-  const { time, source, correlationid, tenant, actor } = cause
-  const made = envelop(type, parsed.right, { id: idOf(cause.id, name, index), time, source, correlationid, causationid: cause.id, tenant, actor }, draft.key ?? (draft.kind === 'effect' ? cause.subject : undefined))
+  // An event is published as it was made, and parsed by whoever reads it: what parsing changes, readers would see otherwise than `write`.
+  if (isEvent(type) && canonical(parsed.right) !== canonical(draft.data)) {
+    return b.fail(`operate returned '${draft.type}' with data outside its schema, which changes it`, diff(parsed.right, draft.data, 'parsed', 'returned'))
+  }
+  const { time, source, correlationid, tenant, actor } = cause, id = idOf(cause.id, name, index)
+  const key = draft.key ?? (draft.kind === 'effect' ? cause.subject : undefined)
+  const made = envelop(type, parsed.right, { id, time, source, correlationid, causationid: cause.id, tenant, actor }, key)
   return E.isLeft(made) ? b.fail(`operate returned '${draft.type}', of which no message can be made: ${made.left.map(issue => issue.message).join('; ')}`) : made.right
 }
 
@@ -46,18 +48,22 @@ export const decides = (handler: AnyDecider, example: Example): void => {
   const message = b.messageOf(takes, example.when), ctx = context({ message, handler: handler.name })
 
   const { decision, changes } = b.twice(() => {
-    if (handler.allow && !b.call('allow', () => handler.allow?.(ctx, message))) b.fail("allow refuses it, so a caller gets 'forbidden'; give the actor: when: message(Type, data, { actor })")
+    if (handler.allow && !b.call('allow', () => handler.allow?.(ctx, message))) return b.fail("allow refuses it, so a caller gets 'forbidden'; give the actor: when: message(Type, data, { actor })")
     const { asked, data } = b.lookUp(() => handler.lookup?.(message) ?? {})
     const decided = b.call('operate', () => handler.operate?.(ctx, message, data))
-    if (decided === undefined || !('_tag' in decided)) return b.fail(`operate returned ${Object(decided) instanceof Promise ? 'a promise' : canonical(decided)}; it returns accept(…) or reject(…), at once`)
+    if (decided === undefined || !('_tag' in decided)) {
+      return b.fail(`operate returned ${Object(decided) instanceof Promise ? 'a promise' : canonical(decided)}; it returns accept(…) or reject(…), at once`)
+    }
     const decision = b.attempt('operate returned', () => seal(decided))
     if (E.isLeft(decision)) return { asked, decision, changes: [] }
-    const messages = decision.right.map(commitOf(b, handler, message))
-    return { asked, decision, changes: messages.filter(({ type }) => out.some(known => isEvent(known) && known.type === type)).flatMap(event => b.writeOf(write, event)) }
+    const events = decision.right.map(commitOf(b, handler, message)).filter((_, index) => decision.right[index]?.kind === 'event')
+    return { asked, decision, changes: events.flatMap(event => b.writeOf(write, event)) }
   })
 
   const codes = takes.find(({ type }) => type === message.type)?.rejections ?? []
-  if (E.isLeft(decision) && !codes.includes(decision.left.code)) b.fail(`operate rejected with '${decision.left.code}', which is not declared; ${message.type} has ${codes.map(code => `'${code}'`).join(', ') || 'no rejections'}`)
+  if (E.isLeft(decision) && !codes.includes(decision.left.code)) {
+    b.fail(`operate rejected with '${decision.left.code}', which is not declared; ${message.type} has ${codes.map(code => `'${code}'`).join(', ') || 'no rejections'}`)
+  }
 
   const expected = typeof b.then === 'function' ? b.then(ctx) : b.then
   const broken = b.attempt('write', () => b.rows.run(changes))

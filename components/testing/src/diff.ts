@@ -20,12 +20,12 @@ const common = (a: readonly string[], b: readonly string[]): readonly (readonly 
 }
 
 /** Two values as JSON, line by line: `-` stands only in the expected one, `+` only in the found one. */
-export const diff = (expected: unknown, found: unknown): string => {
+export const diff = (expected: unknown, found: unknown, minus = 'expected', plus = 'found'): string => {
   const a = canonical(expected, 2).split('\n'), b = canonical(found, 2).split('\n'), shared = common(a, b), lines: string[] = []
   for (let i = 0, j = 0; i < a.length || j < b.length;) {
     if (i < a.length && a[i] === b[j]) { lines.push(`    ${a[i++]}`); j++ }
     else if (i < a.length && (j === b.length || shared[i + 1]![j]! >= shared[i]![j + 1]!)) lines.push(`  - ${a[i++]}`)
     else lines.push(`  + ${b[j++]}`)
   }
-  return ['  - expected', '  + found', ...lines].join('\n')
+  return [`  - ${minus}`, `  + ${plus}`, ...lines].join('\n')
 }

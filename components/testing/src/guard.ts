@@ -6,7 +6,8 @@ type Use = (culprit: string, instead: string) => never
 interface Door { readonly owner: object; readonly name: string; readonly culprit: string; readonly instead: string }
 
 const RealDate = Date
-const clock = 'use ctx.now', chance = 'use ctx.id(label)', later = 'return what follows now; a later message may decide again', outside = 'ask a port in lookup, or return its effect'
+const clock = 'use ctx.now', chance = 'use ctx.id(label)'
+const later = 'return what follows now; a later message may decide again', outside = 'ask a port in lookup, or return its effect'
 const doors = (owner: object, prefix: string, names: readonly string[], instead: string): readonly Door[] =>
   names.map(name => ({ owner, name, culprit: `${prefix}${name}`, instead }))
 

@@ -49,17 +49,16 @@ const pause = 3
  * @example
  * const parked = await until('a parked event', 2_000, async () => (await right(app.parked.list({})))[0])
  */
-export const until = <A>(what: string, ms: number, condition: () => A | Promise<A>): Promise<Truthy<A>> => {
-  const end = performance.now() + ms
-  let last: unknown = 'none yet'
+export const until = async <A>(what: string, ms: number, condition: () => A | Promise<A>): Promise<Truthy<A>> => {
+  let last: unknown = 'none yet', over = false
   const poll = async (): Promise<Truthy<A>> => {
     for (;;) {
       const found = await condition()
       if (found) return found as Truthy<A>
       last = found
-      if (performance.now() > end) throw new Error('nobody listens any more')
       await new Promise(resume => setTimeout(resume, pause))
+      if (over) throw new Error('nobody listens any more')
     }
   }
-  return race(ms, poll(), () => `[testing] waited ${ms} ms for ${what}, in vain; the last answer was ${shown(last)}`)
+  try { return await race(ms, poll(), () => `[testing] waited ${ms} ms for ${what}, in vain; the last answer was ${shown(last)}`) } finally { over = true }
 }

@@ -1,7 +1,6 @@
-import { deployment } from '@lowtide/core'
 import { customerView, functions, InviteCustomer, inviteCustomer, welcome } from '@lowtide/customers'
 import { memory } from '@lowtide/memory'
-import { run } from '@lowtide/run'
+import { deployment, run } from '@lowtide/run'
 import { invitation } from './answer.js'
 import { sink } from './mail.js'
 import { program } from './program.js'
@@ -23,7 +22,7 @@ const app = await run(deployment({
     projector: [customerView],
   },
   ports: { mail: { effect: mail.effect } },
-}))
+}), { signals: false })
 
 process.exitCode = await program(process, {
   invite: email => app.send(InviteCustomer({ email }), { wait: 'handled' })().then(invitation),

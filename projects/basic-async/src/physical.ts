@@ -21,7 +21,7 @@ export async function* physicalLines(chunks: AsyncIterable<Uint8Array>): AsyncGe
   let line = 0
 
   const keep = (part: Buffer) => {
-    if (size + part.length <= longestRecord) part.copy(begun, size)
+    part.copy(begun, size) // as much as fits
     size += part.length
   }
   const finish = (rest: Buffer): Physical => {

@@ -1,0 +1,42 @@
+import type { Runtime, Shell, Store, Transport } from '@lowtide/core'
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+
+export type Plan = Parameters<Shell['open']>[0]
+type Opened = Shell extends { open(plan: Plan): TaskEither<infer _F, infer O> } ? O : never
+export type Consumed = Parameters<Transport['subscribe']>[1]
+/** Something that is done around every call of a port: `deliver` and `revoked` go from the shell to the instance, all others the other way. */
+export type Each = <A>(call: string, run: () => Promise<A>) => Promise<A>
+
+/** A shell like this one, whose opened ports are changed. */
+export const changed = (shell: Shell, change: (opened: Opened, plan: Plan) => Opened, plan: (plan: Plan) => Plan = p => p): Shell => ({
+  ...shell,
+  open: asked => async () => {
+    const planned = plan(asked), opened = await shell.open(planned)()
+    return opened._tag === 'Left' ? opened : { ...opened, right: change(opened.right, planned) }
+  },
+})
+const changedStore = (store: Store, each: Each): Store => {
+  const shadowed = <S extends Pick<Store, 'fetch' | 'commit'>>(s: S): S => ({ ...s, fetch: asked => () => each('fetch', s.fetch(asked)), commit: unit => () => each('commit', s.commit(unit)) })
+  return {
+    ...shadowed(store),
+    seen: asked => () => each('seen', store.seen(asked)),
+    applied: consumer => () => each('applied', store.applied(consumer)),
+    parked: filter => () => each('parked', store.parked(filter)),
+    unpark: (id, how) => () => each('unpark', store.unpark(id, how)),
+    history: (channels, after, limit) => () => each('history', store.history(channels, after, limit)),
+    shadow: tables => async () => {
+      const made = await each('shadow', store.shadow(tables))
+      return made._tag === 'Left' ? made : { ...made, right: { ...shadowed(made.right), swap: (channels, upTo) => () => each('swap', made.right.swap(channels, upTo)) } }
+    },
+  }
+}
+const changedTransport = (transport: Transport, each: Each): Transport => ({
+  ...transport,
+  publish: messages => () => each('publish', transport.publish(messages)),
+  room: channels => each('room', () => transport.room(channels)),
+  subscribe: (consumer, on) => () => each('subscribe', transport.subscribe(consumer, { ...on, batch: b => each('deliver', () => on.batch(b)) })),
+})
+/** Does something around every call between a shell and its instance. */
+export const around = (shell: Shell, each: Each): Shell => changed(shell, o => ({ ...o, store: changedStore(o.store, each), transport: changedTransport(o.transport, each) }))
+
+export type { Opened, Runtime }
