@@ -15,8 +15,8 @@ export interface Measured {
 /** Counts what goes in and out of an instance, nearest to it, so that it also sees what somebody between it and the shell does. */
 export const meter = () => {
   let mostInFlight = 0, largestUnit = 0, mostEmits = 0, timers = 0, listeners = 0, subscriptions = 0, commits = 0
-  const handed = new Map<string, string[]>()
-  const inFlight = (): number => [...handed.values()].reduce((n, list) => n + list.length, 0)
+  const handed = new Map<string, { readonly fence: string; readonly open: string[] }>()
+  const inFlight = (): number => [...handed.values()].reduce((n, { open }) => n + open.length, 0)
   const place = (consumer: string, channel: string, partition: string): string => `${consumer}\u0000${channel}\u0000${partition}`
   const runtime = (r: Runtime): Runtime => ({
     ...r,
@@ -44,8 +44,8 @@ export const meter = () => {
         mostEmits = Math.max(mostEmits, unit.emits.length)
         const committed = await o.store.commit(unit)()
         if (committed._tag === 'Right' && committed.right.conflict === undefined) for (const c of unit.checkpoints) {
-          const list = handed.get(place(c.consumer, c.channel, c.partition)), at = list?.lastIndexOf(c.position) ?? -1
-          if (at >= 0) list!.splice(0, at + 1)
+          const open = handed.get(place(c.consumer, c.channel, c.partition))?.open, at = open?.lastIndexOf(c.position) ?? -1
+          if (at >= 0) open!.splice(0, at + 1)
         }
         return committed
       },
@@ -57,9 +57,9 @@ export const meter = () => {
           revoked: (channel, partition) => { handed.delete(place(consumer.name, channel, partition)); on.revoked(channel, partition) },
           batch: b => {
             if (consumer.broadcast) return on.batch(b)
-            const at = place(consumer.name, b.channel, b.partition), list = handed.get(at) ?? []
-            handed.set(at, list)
-            list.push(...b.deliveries.map(d => d.position))
+            const at = place(consumer.name, b.channel, b.partition), known = handed.get(at), held = known?.fence === b.fence ? known : { fence: b.fence, open: [] }
+            handed.set(at, held)
+            held.open.push(...b.deliveries.map(d => d.position))
             mostInFlight = Math.max(mostInFlight, inFlight())
             return on.batch(b)
           },

@@ -31,7 +31,7 @@ export const faultsOf = (d: AnyDeployment): readonly string[] => {
   }
 
   const commands = deciders.filter(h => h.kind === 'command'), taken = commands.flatMap(h => h.in.map(t => t.type))
-  twice('the command', taken.map(t => `${t}' of ${commands.filter(h => h.in.some(x => x.type === t)).map(h => `'${h.name}'`).join(' and ')}, handled`).map(t => t.replace(/, handled$/, '')))
+  for (const type of new Set(taken)) { const by = commands.filter(h => h.in.some(t => t.type === type)); if (by.length > 1) say(`the command '${type}' has ${by.length} handlers: ${by.map(h => `'${h.name}'`).join(' and ')}; expected one`) }
   for (const h of [...deciders.filter(x => x.kind === 'policy'), ...resolvers]) for (const t of [...h.in, ...h.out]) if (t.kind === 'command' && !taken.includes(t.type)) say(`'${h.name}' needs the command '${t.type}', which no handler takes${nearest(t.type, taken)}`)
   const written = deciders.flatMap(h => h.out.map(t => t.type)), events = deciders.filter(h => h.kind !== 'command')
   for (const h of events) for (const t of h.in) if (!t.channel.external && !written.includes(t.type)) say(`'${h.name}' reads '${t.type}' on channel '${t.channel.channel}', which nobody writes${nearest(t.type, written)}; a channel that others write is declared with { external: true }`)
