@@ -1,4 +1,4 @@
-import { type AnyApp, type AnyDecider, type AnyHandler, type AnyQuery, type AnyResolver, type Bindings, type Caller, type Draft, type Emit, type Message, type ParkedFilter, type Runtime, type Sending, type Shell, type Transport } from '@lowtide/core'
+import { type AnyDecider, type AnyHandler, type AnyQuery, type AnyResolver, type Bindings, type Caller, type Draft, type Emit, type Message, type ParkedFilter, type Runtime, type Sending, type Shell, type Transport } from '@lowtide/core'
 import { deployment, start } from '@lowtide/run'
 import { changed } from './around.js'
 import { faulty } from './faults.js'
@@ -36,7 +36,7 @@ const bound = (functions: Functions, outside: Outside): Bindings => Object.fromE
 export const launch = async ({ module, handlers, options, faults, sabotage }: Start, { shell, outside, runtime, die }: Surroundings) => {
   const { functions } = await import(module) as { readonly functions: Functions }
   const all = Object.values(functions), measures = meter()
-  const here = all.filter(h => handlers.includes(h.name)), elsewhere = all.filter(h => !handlers.includes(h.name) && 'write' in h)
+  const here = all.filter(h => handlers.includes(h.name)), elsewhere = all.filter(h => !handlers.includes(h.name) && (h.kind === 'command' || h.kind === 'policy' || h.kind === 'projector'))
   const saboteur = sabotage === undefined ? undefined : saboteurs.find(s => s.name === sabotage)
   if (sabotage !== undefined && saboteur === undefined) throw new Error(`no saboteur is called '${sabotage}'; there are ${saboteurs.map(s => s.name).join(', ')}`)
   const unknown = handlers.find(name => !here.some(h => h.name === name))
@@ -46,7 +46,7 @@ export const launch = async ({ module, handlers, options, faults, sabotage }: St
   const outer = (inner: Shell): Shell => changed(inner, o => { transport = o.transport; return o })
   const sabotaged = (inner: Shell): Shell => saboteur === undefined ? inner : saboteur.sabotage(inner)
   const plan = deployment({ name: 'conformance', functions: [functions], shell: outer(measures.shell(sabotaged(faulty(garbling(shell), faults, die)))), processes: { here, elsewhere }, ports: bound(functions, outside), options } as never)
-  const app: AnyApp = await start(plan, measures.runtime(runtime), { only: 'here' })
+  const app = await start(plan, measures.runtime(runtime), { only: 'here' })
 
   const heard: Message[] = []
   const named = <H extends AnyHandler>(kind: string, name: string): H => {

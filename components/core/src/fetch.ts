@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/lib/Either.js'
 import * as O from 'fp-ts/lib/Option.js'
-import { type Trace, facts, overlay, trace } from './overlay.js'
+import { type Trace, facts } from './overlay.js'
 import type { AnyPort, Failure } from './port.js'
 import { type Schema, parse } from './schema.js'
 import type { Bindings, Fact, Store, TableLookup } from './shell.js'
@@ -70,19 +70,4 @@ export const fetcher = ({ store, tables, bindings }: Fetching, ports: readonly A
     return data
   }
   return { known, fetch, answers }
-}
-
-/** The answers of a query or a resolver: the rows as they are now. */
-export const lookUp = async (env: Fetching, ports: readonly AnyPort[], lookups: Lookups | Then): Promise<E.Either<Failure, { readonly [name: string]: unknown }>> => {
-  const source = fetcher(env, ports), view = overlay(source.known, env.tables, new Set())
-  try {
-    const stage = async (l: Lookups): Promise<{ [name: string]: unknown }> => {
-      const lost = await source.fetch(Object.values(l))
-      if (lost !== undefined) throw lost
-      return source.answers(l, trace(), view.read)
-    }
-    if (!isThen(lookups)) return E.right(await stage(lookups))
-    const first = await stage(lookups.first)
-    return E.right({ ...first, ...await stage(lookups.next(first as never)) })
-  } catch (e) { return E.left(failureOf(e)) }
 }

@@ -2,7 +2,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { AnyCommand, AnyEvent, AnyType, CodesOf, Draft, DraftOf, Message, MessageOf, TypeOf } from './message.js'
 import type { AnyPort, Effect } from './port.js'
 import { type Deep, type Input, type Output, type Schema, type of } from './schema.js'
-import type { Answers, AnyTable, Change, Lookups, Then } from './table.js'
+import type { Answers, AnyTable, Change, Lookup, Lookups, Then } from './table.js'
 
 // ---- decisions
 /** The business said no: a value, stored and answered, never retried. */
@@ -19,7 +19,9 @@ export interface Ctx {
 }
 
 // ---- what every handler is to the executor and to wiring
-type Source = AnyTable | AnyPort
+type Source = AnyTable | (AnyPort & { ask(args: never): Lookup })
+type Acting = AnyPort & { effect(data: never): Effect }
+type Now<A> = A extends PromiseLike<unknown> ? 'an answer is made at once' : unknown
 export interface Settings {
   /** `oneAtATime`: decisions of one key never run side by side, also across processes. */
   needs?: { oneAtATime?: boolean }
@@ -59,8 +61,8 @@ export interface Decider<K extends 'command' | 'policy', N extends string, I, X,
   operate(ctx: Ctx, message: MessageOf<I>, data: Answers<L>): Decision<I, X, E>
 }
 type Define<K extends 'command' | 'policy', M extends AnyType, R extends AnyType> = <
-  const N extends string, const I extends M | readonly M[], const X extends readonly R[] = [], const U extends readonly Source[] = [],
-  const E extends readonly AnyPort[] = [], L extends Asking<NoInfer<U>[number]> = {},
+  const N extends string, const I extends M | readonly [M, ...M[]], const X extends readonly R[] = [], const U extends readonly Source[] = [],
+  const E extends readonly Acting[] = [], L extends Asking<NoInfer<U>[number]> = {},
 >(h: {
   meta: Settings & { name: N; in: I; out?: X; uses?: U; effects?: E; allow?: (ctx: Ctx, message: MessageOf<One<NoInfer<I>>>) => boolean }
   lookup?: (message: MessageOf<One<NoInfer<I>>>) => L
@@ -68,7 +70,7 @@ type Define<K extends 'command' | 'policy', M extends AnyType, R extends AnyType
 } & Writes<Extract<NoInfer<X>[number], AnyEvent>, TableName<NoInfer<U>[number]>>) => Decider<K, N, One<I>, X[number], U[number], E[number], L>
 
 interface Body {
-  meta: Settings & { name?: string; in?: AnyType | readonly AnyType[]; of?: AnyType; from?: readonly AnyType[]; after?: AnyDecider; out?: readonly AnyType[]; uses?: readonly Source[]; effects?: readonly AnyPort[]; allow?: unknown; args?: Schema }
+  meta: Settings & { name?: string; in?: AnyType | readonly AnyType[]; of?: AnyType; from?: readonly AnyType[]; after?: AnyDecider; out?: readonly AnyType[]; uses?: readonly (AnyTable | AnyPort)[]; effects?: readonly AnyPort[]; allow?: unknown; args?: Schema }
   lookup?: unknown; operate?: unknown; write?: object; answer?: unknown
 }
 const define = (kind: AnyHandler['kind']) => ({ meta, ...body }: Body) => ({
@@ -86,7 +88,7 @@ export const policy: Define<'policy', AnyEvent, AnyCommand | AnyEvent> = define(
 // ---- project and answer
 export interface Projector<N extends string, X, U> extends AnyDecider { readonly kind: 'projector'; readonly name: N; readonly [of]?: { in: X; out: never; ports: never; table: TableName<U> } }
 /** Keeps tables for reading, by `write` alone. */
-export const projector: <const N extends string, const X extends AnyEvent | readonly AnyEvent[], const U extends readonly AnyTable[]>(h: {
+export const projector: <const N extends string, const X extends AnyEvent | readonly [AnyEvent, ...AnyEvent[]], const U extends readonly AnyTable[]>(h: {
   meta: Settings & { name: N; in: X; uses: U }
   write: Write<One<NoInfer<X>>, TableName<NoInfer<U>[number]>>
 }) => Projector<N, One<X>, U[number]> = define('projector')
@@ -97,7 +99,7 @@ export interface Resolver<M, A, P, X> extends AnyResolver { readonly [of]?: { co
 export const resolver: <const M extends AnyCommand, const U extends readonly Source[], L extends Asking<NoInfer<U>[number]>, A, const X extends readonly AnyEvent[] = []>(h: {
   meta: { of: M; from?: X; after?: AnyDecider & { readonly kind: 'projector' }; uses: U }
   lookup: (events: Found<NoInfer<X>[number]>, command: MessageOf<NoInfer<M>>) => L
-  answer: (data: Answers<NoInfer<L>>) => A
+  answer: (data: Answers<NoInfer<L>>) => A & Now<A>
 }) => Resolver<M, A, Extract<U[number], AnyPort>, X[number]> = define('resolver')
 
 export interface Query<N extends string, I, A, P> extends AnyQuery { readonly name: N; readonly [of]?: { args: I; answer: A; ports: P } }
@@ -105,5 +107,5 @@ export interface Query<N extends string, I, A, P> extends AnyQuery { readonly na
 export const query: <const N extends string, S extends Schema, const U extends readonly Source[], L extends Asking<NoInfer<U>[number]>, A>(h: {
   meta: { name: N; args: S; uses: U; allow?: (ctx: Ctx, args: Deep<Output<NoInfer<S>>>) => boolean }
   lookup: (args: Deep<Output<NoInfer<S>>>, ctx: Ctx) => L
-  answer: (data: Answers<NoInfer<L>>) => A
+  answer: (data: Answers<NoInfer<L>>) => A & Now<A>
 }) => Query<N, Deep<Input<S>>, A, Extract<U[number], AnyPort>> = define('query')

@@ -48,7 +48,7 @@ const declared = <K extends Kind>(kind: K, type: string, o: Declaration) => Obje
 })
 
 /** Declares a command: a message that asks for a change. `key` orders it; `rejections` are the codes with which the business may say no. */
-export function command<const T extends string, S extends Schema, const C extends string = never, const V extends number = 1>(type: T, o: Declared<S, V> & { rejections?: readonly C[] }): Command<T, Deep<Input<S>>, Deep<Output<S>>, C>
+export function command<const T extends string, S extends Schema, const C extends string = never, const V extends number = 1>(type: T, o: Declared<S, V> & { rejections?: readonly Exclude<C, 'constraint'>[] }): Command<T, Deep<Input<S>>, Deep<Output<S>>, C>
 export function command(type: string, o: Declaration): AnyType { return declared('command', type, o) }
 /** Declares an event: a message that says what happened. A `version` above 1 needs the `upcast` that lifts the older ones. */
 export function event<const T extends string, S extends Schema, const V extends number = 1>(type: T, o: Declared<S, V>): Event<T, Deep<Output<S>>>

@@ -19,7 +19,6 @@ export const facts = () => {
 }
 export type Facts = ReturnType<typeof facts>
 interface Staged extends Place { readonly row: Row | null | undefined; readonly op: 'set' | 'add'; readonly by: Deltas; readonly job: number }
-interface Taken { readonly at: At | null; readonly job: number }
 /** What one decision touched, and what stopped it: facts it lacks, a staged change that only a commit makes answerable, a constraint. */
 export interface Trace { readonly reads: Map<string, Place & { readonly index?: number }>; readonly wrote: Set<string>; /** Tables asked with `where`. */ readonly pages: Set<string>; readonly needs: Lookup[]; cut: boolean; alone: boolean; broken: string | undefined }
 export const trace = (): Trace => ({ reads: new Map(), wrote: new Set(), pages: new Set(), needs: [], cut: false, alone: false, broken: undefined })
@@ -32,7 +31,7 @@ const whole = (fields: readonly string[], row: Row | null | undefined): At | und
 
 /** The rows as the messages before have staged them, over the facts. Exact, or it says that it cannot answer. `tables` by name; `parents` are referred to. */
 export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, parents: ReadonlySet<string>) => {
-  const staged = new Map<string, Staged>(), taken = new Map<string, Taken>()
+  const staged = new Map<string, Staged>(), taken = new Map<string, { readonly at: At | null; readonly job: number }>()
   const journal: (() => void)[] = []
   const write = <V>(map: Map<string, V>, key: string, value: V): void => {
     const old = map.get(key)
@@ -103,15 +102,18 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
     const p: Place = { table, at: a.at, columns: 'key' in a ? a.key : Object.fromEntries(table.key.map(f => [f, a.row[f]])) }
     const key = keyOf(table.name, a.at), now = current(key)
     const fit = (row: Row): Row => { // as the store will give it back: checked, its columns in their order, frozen
-      const fault = misfit(table, row), whole: { [column: string]: unknown } = {}
+      const fault = atOf(table.key, row) === a.at ? misfit(table, row) : `an update of '${table.name}' sets its key; remove the row and insert another`, whole: { [column: string]: unknown } = {}
       if (fault !== undefined) throw new TypeError(fault)
       for (const column in table.columns) whole[column] = seal(row[column])
       return Object.freeze(whole)
     }
+    // only whole numbers can be added in any order, and only where no unique value rests on them
+    const adds = a.op === 'increment' && Object.keys(a.by).every(f => table.columns[f]?.kind === 'int')
     if (a.op === 'insert') {
       if (now != null) { t.broken ??= `${table.name}.${table.key.join('+')}`; t.reads.set(key, p) } else set(p, null, fit(a.row), undefined, job, t)
-    } else if (a.op === 'increment' && now === undefined && !table.unique.flat().some(f => f in a.by)) {
-      t.wrote.add(key); write(staged, key, { ...p, row: undefined, op: 'add', by: sum(staged.get(key)?.by ?? {}, a.by), job })
+    } else if (adds && now === undefined && !table.unique.flat().some(f => f in a.by)) {
+      t.wrote.add(key)
+      write(staged, key, { ...p, row: undefined, op: 'add', by: sum(staged.get(key)?.by ?? {}, a.by), job })
     } else if (now === undefined) t.needs.push(getOf(p))
     else if (a.op === 'put') set(p, now, fit(a.row), undefined, job, t)
     else if (now === null || (a.op === 'update' && a.when !== undefined && !equals(a.when, now))) t.reads.set(key, p) // changes nothing, because of what it read
@@ -119,7 +121,7 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
     else if (a.op === 'update') set(p, now, fit({ ...now, ...a.patch }), undefined, job, t)
     else if (a.op === 'increment') {
       const row: Row = { ...now, ...sum(now as Deltas, a.by) }, over = Object.keys(a.by).find(f => table.columns[f]?.kind === 'int' && !Number.isSafeInteger(row[f]))
-      if (over !== undefined) { t.broken ??= `${table.name}.${over} within 2^53`; t.reads.set(key, p) } else set(p, now, fit(row), a.by, job, t)
+      if (over !== undefined) { t.broken ??= `${table.name}.${over} within 2^53`; t.reads.set(key, p) } else set(p, now, fit(row), adds ? a.by : undefined, job, t)
     }
   }
   /** At the end of a message: every row that it wrote refers to rows that exist. */

@@ -1,6 +1,6 @@
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { type AnyType, type Draft, effectType } from './message.js'
-import { type Deep, type Input, type Output, type Schema, type of } from './schema.js'
+import { type Deep, type Input, type Output, type Schema, type Stable, type of } from './schema.js'
 import { type Lookup, atOf } from './table.js'
 
 export interface Failure { readonly failure: string; /** Whether another attempt may help. */ readonly retry: boolean }
@@ -17,8 +17,9 @@ type Binding<P> = (P extends { ask: { args: infer A extends Schema; answer: infe
 export type Bound<P> = P extends { readonly [of]?: infer S } ? Binding<Exclude<S, undefined>> : never
 export interface AnyBinding { ask?(args: unknown): TaskEither<Failure, unknown>; effect?(data: unknown, idempotencyKey: string): TaskEither<Failure, void> }
 
+type Steady<P> = (P extends { effect: infer E extends Schema } ? { effect: Stable<E> } : unknown) & (P extends { ask: { args: infer A extends Schema } } ? { ask: { args: Stable<A> } } : unknown)
 /** Declares a door to anything outside the tables: `ask` reads, in lookups; `effect` acts, in results. */
-export function port<const N extends string, const P extends PortShape>(name: N, shape: P): Port<N, P>
+export function port<const N extends string, const P extends PortShape>(name: N, shape: P & Steady<P>): Port<N, P>
 export function port(name: string, shape: PortShape): AnyPort {
   return {
     port: name, shape,

@@ -19,8 +19,8 @@ export interface Schema<I = unknown, O = unknown> {
 export type Input<S extends Schema> = NonNullable<S['~standard']['types']>['input']
 export type Output<S extends Schema> = NonNullable<S['~standard']['types']>['output']
 type Primitive = string | number | boolean | null | undefined
-export type Deep<T> = T extends Primitive ? T : T extends readonly unknown[] ? { readonly [I in keyof T]: Deep<T[I]> } : { readonly [K in keyof T]: Deep<T[K]> }
-type Json<T> = T extends Primitive ? T : T extends bigint | symbol | ((...args: never) => unknown) ? never : { [K in keyof T]: Json<T[K]> }
+export type Deep<T> = T extends Primitive ? T : T extends readonly (infer U)[] ? number extends T['length'] ? readonly Deep<U>[] : { readonly [I in keyof T]: Deep<T[I]> } : { readonly [K in keyof T]: Deep<T[K]> }
+type Json<T> = 0 extends 1 & T ? never : T extends Primitive ? T : T extends bigint | symbol | ((...args: never) => unknown) ? never : T extends readonly (infer U)[] ? number extends T['length'] ? readonly Json<U>[] : { [K in keyof T]: Json<T[K]> } : { [K in keyof T]: Json<T[K]> }
 /** What is published is the output, and it is parsed again elsewhere: defaults and trims pass, transforms to another type do not. */
 export type Stable<S extends Schema> = [Output<S>] extends [Input<S> & Json<Output<S>>] ? unknown : { readonly error: 'data must be JSON that its own schema accepts' }
 

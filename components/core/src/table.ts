@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { Option } from 'fp-ts/lib/Option.js'
-import { type Deep, type Output, type Schema, type of, canonical, parse } from './schema.js'
+import { type Deep, type Output, type Schema, type of, canonical, parse, type Stable } from './schema.js'
 
 // ---- columns
 export type ColumnKind = 'text' | 'int' | 'float' | 'bool' | 'decimal' | 'timestamp' | 'uuid' | 'json'
@@ -18,7 +18,7 @@ export const decimal = column<string>('decimal')
 /** An ISO 8601 string. */
 export const timestamp = column<string>('timestamp')
 export const uuid = column<string>('uuid')
-export const json = <S extends Schema>(schema: S): Column<Deep<Output<S>>> => ({ kind: 'json', optional: false, schema })
+export const json = <S extends Schema>(schema: S & Stable<S>): Column<Deep<Output<S>>> => ({ kind: 'json', optional: false, schema })
 export const optional = <A>(c: Column<A>): Column<A | null> => ({ ...(c as AnyColumn), optional: true })
 const fits: { readonly [K in ColumnKind]: (v: unknown, c: AnyColumn) => boolean } = {
   text: v => typeof v === 'string', int: v => Number.isSafeInteger(v), float: v => Number.isFinite(v), bool: v => typeof v === 'boolean',
@@ -70,6 +70,10 @@ export interface Change<N extends string = string> { readonly change: N; readonl
 
 // ---- tables
 type Rows<C extends Columns> = { readonly [K in keyof C]: C[K] extends Column<infer A> ? A : never }
+/** Columns that are never null, as a key must be. */
+type Solid<C extends Columns> = { [F in keyof C as C[F] extends Column<infer A> ? null extends A ? never : F : never]: C[F] }
+/** A value of a unique index: nulls are not unique. */
+type Sought<R, I> = I extends keyof R ? NonNullable<R[I]> : I extends readonly (infer F extends keyof R)[] ? Flat<{ readonly [K in F]: NonNullable<R[K]> }> : never
 type Fields<R> = keyof R & string
 type Index<R> = Fields<R> | readonly [Fields<R>, ...Fields<R>[]]
 type One<T> = T extends readonly (infer M)[] ? M : T
@@ -86,7 +90,7 @@ export interface Table<N extends string, R, K, U, W> extends AnyTable {
   /** The row with this key. */
   get(key: Keyed<R, K>): Lookup<N, Option<R>>
   /** The row with this value of a unique index. */
-  by<const I extends U>(index: I, value: NonNullable<Keyed<R, I>>): Lookup<N, Option<R>>
+  by<const I extends U>(index: I, value: Sought<R, I>): Lookup<N, Option<R>>
   /** The rows equal in the leading columns of a declared index, ordered by `orderBy` and then the key, behind `after`, at most `limit`. */
   where(equal: [W] extends [never] ? 'this table declares no indexes' : Equal<R, Prefix<W>>, page?: { orderBy?: Fields<R>; after?: Keyed<R, K>; limit?: number }): Lookup<N, readonly R[]>
   /** The row must not exist. */
@@ -103,15 +107,15 @@ const list = (index: string | readonly string[]): readonly string[] => typeof in
 /** The canonical text of some columns of a row. */
 export const atOf = (fields: readonly string[], row: Row): At => {
   const only = fields.length === 1 ? row[fields[0]!] : undefined
-  return typeof only === 'string' ? only : canonical(fields.map(f => row[f]))
+  return typeof only === 'string' && !only.startsWith('[') ? only : canonical(fields.map(f => row[f]))
 }
 const rowOf = (fields: readonly string[], value: unknown): Row => fields.length === 1 ? { [fields[0]!]: value } : value as Row
 
 interface Shape { columns: Columns; key: string | readonly string[]; unique?: readonly (string | readonly string[])[]; indexes?: readonly (string | readonly string[])[]; partitionBy?: PropertyKey; references?: { readonly [field: string]: 'self' | { readonly name: string } | undefined } }
 /** Declares a table: its columns, its key, what is unique, what `where` may ask for, and what it refers to. It is written only through the events of its handlers. */
-export function table<const N extends string, C extends Columns, const K extends Index<C>, const U extends Index<C> = never, const W extends Index<C> = never>(name: N, o: {
+export function table<const N extends string, C extends Columns, const K extends Index<Solid<C>>, const U extends Index<C> = never, const W extends Index<C> = never>(name: N, o: {
   columns: C; key: K; unique?: readonly U[]; indexes?: readonly W[]; partitionBy?: keyof NoInfer<C>
-  references?: { readonly [F in keyof NoInfer<C>]?: 'self' | { readonly name: string; readonly [of]?: NonNullable<Rows<NoInfer<C>>[F]> } }
+  references?: { readonly [F in keyof NoInfer<C>]?: (NonNullable<Rows<NoInfer<C>>[F]> extends Keyed<Rows<NoInfer<C>>, NoInfer<K>> ? 'self' : never) | { readonly name: string; readonly [of]?: NonNullable<Rows<NoInfer<C>>[F]> } }
 }): Table<N, Flat<Rows<C>>, K, U, W>
 export function table(name: string, shape: Shape): AnyTable {
   const key = list(shape.key), unique = (shape.unique ?? []).map(list)

@@ -157,7 +157,6 @@ looking('get and by: a row or none', () => {
   assert.equal(rows.answer(customers.by('email', bob.email)), O.none)
   assert.equal(rows.answer(accounts.get({ no: 1, bank: 'b' })), O.some(account(1, { owner: 'c1', note: 'x' })))
   assert.equal(rows.answer(accounts.by(['owner', 'note'], { owner: 'c1', note: 'x' })), O.some(account(1, { owner: 'c1', note: 'x' })))
-  assert.equal(rows.answer(accounts.by(['owner', 'note'], { owner: 'c1', note: null })), O.none, 'a null is not unique')
 })
 
 looking('where: equal columns, in the order of the key', () => {

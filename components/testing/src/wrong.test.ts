@@ -66,6 +66,7 @@ export const messages = (): void => {
   event('E', { ...channelOf, key, version: 3, schema: id, upcast: from(z.object({ no: z.number() })).via(d => ({ no: String(d.no) })).via(d => ({ id: d.no })) })
   Open({ id: '', owner: '' })
   Opened({ id: '', owner: '' })
+  event('E', { ...channelOf, key, schema: z.object({ rest: z.json(), pair: z.tuple([z.string(), z.number()]), of: z.record(z.string(), z.array(z.string())), no: z.null().optional() }) })({ rest: { a: [1, null] }, pair: ['', 1], of: { a: [''] } })
   // @ts-expect-error the key reads a field that the schema lacks
   event('E', { ...channelOf, key: d => d.nope, schema: id })
   // @ts-expect-error a key is a string
@@ -82,6 +83,10 @@ export const messages = (): void => {
   command('C', { ...channelOf, key, schema: z.object({ list: z.array(z.object({ n: z.bigint() })) }) })
   // @ts-expect-error nor is a Map
   command('C', { ...channelOf, key, schema: z.object({ map: z.map(z.string(), z.string()) }) })
+  // @ts-expect-error nor is what may be anything
+  command('C', { ...channelOf, key, schema: z.object({ x: z.any() }) })
+  // @ts-expect-error a code that core gives itself
+  command('C', { ...channelOf, key, schema: id, rejections: ['constraint'] })
   // @ts-expect-error version 2 without an upcast
   event('E', { ...channelOf, key, schema: id, version: 2 })
   // @ts-expect-error the chain is one step short
@@ -105,9 +110,14 @@ export const messages = (): void => {
 }
 
 export const tables = (): void => {
-  table('t', { columns: { id: text, up: optional(text), no: int }, key: 'id', unique: ['no', ['id', 'no']], indexes: ['no'], partitionBy: 'no', references: { up: 'self' } })
+  table('t', { columns: { id: text, up: optional(text), no: int }, key: 'id', unique: ['no', ['id', 'no']], indexes: ['no'], partitionBy: 'no', references: { up: 'self' } }).by(['id', 'no'], { id: '', no: 1 })
+  table('t', { columns: { id: text, rest: json(z.json()) }, key: 'id' }).put({ id: '', rest: { a: [1] } })
   // @ts-expect-error the key is no column
   table('t', { columns: { id: text }, key: 'nope' })
+  // @ts-expect-error a key is never null
+  table('t', { columns: { id: optional(text) }, key: 'id' })
+  // @ts-expect-error nor a part of it
+  table('t', { columns: { id: text, no: optional(int) }, key: ['id', 'no'] })
   // @ts-expect-error one of the key's columns is no column
   table('t', { columns: { id: text }, key: ['id', 'nope'] })
   // @ts-expect-error the unique index is no column
@@ -120,6 +130,12 @@ export const tables = (): void => {
   table('t', { columns: { id: text }, key: 'id', references: { nope: owners } })
   // @ts-expect-error the referenced key has another type
   table('t', { columns: { id: text, owner: int }, key: 'id', references: { owner: owners } })
+  // @ts-expect-error the table's own key has another type
+  table('t', { columns: { id: text, up: optional(int) }, key: 'id', references: { up: 'self' } })
+  // @ts-expect-error a column of dates is no JSON
+  table('t', { columns: { id: text, at: json(z.object({ at: z.date() })) }, key: 'id' })
+  // @ts-expect-error a column whose values its schema would not take again
+  table('t', { columns: { id: text, no: json(z.string().transform(Number)) }, key: 'id' })
   // @ts-expect-error a column is built, not named
   table('t', { columns: { id: 'text' }, key: 'id' })
 
@@ -144,6 +160,8 @@ export const tables = (): void => {
   slots.by(['no', 'tags'], { no: 1 })
   // @ts-expect-error nulls are not unique
   accounts.by('owner', null)
+  // @ts-expect-error nor is a pair with one
+  table('t', { columns: { id: text, no: optional(int) }, key: 'id', unique: [['id', 'no']] }).by(['id', 'no'], { id: '', no: null })
   // @ts-expect-error a table without indexes has no where
   owners.where({ name: '' })
   // @ts-expect-error no index starts with balance
@@ -206,6 +224,10 @@ export const changes = (): void => {
 export const ports = (): Bound<typeof limits>[] => {
   limits.ask({ owner: '' })
   mail.effect({ to: '' }, { key: '' })
+  // @ts-expect-error an effect is a message: a Date is not JSON
+  port('p', { effect: z.object({ at: z.date() }) })
+  // @ts-expect-error nor a question
+  port('p', { ask: { args: z.object({ at: z.date() }), answer: id } })
   // @ts-expect-error mail cannot be asked
   mail.ask({ to: '' })
   // @ts-expect-error limits only answers
@@ -307,6 +329,12 @@ export const declarations = (): void => {
   commandHandler({ ...doing, meta: { in: Open, out: [Opened] } })
   // @ts-expect-error a command handler takes commands
   commandHandler({ ...doing, meta: { name: 'x', in: [Opened], out: [Opened] } })
+  // @ts-expect-error one at least
+  commandHandler({ meta: { name: 'x', in: [], out: [] }, operate: () => accept() })
+  // @ts-expect-error a port that only answers has no effects
+  commandHandler({ ...doing, meta: { ...opening, effects: [limits] } })
+  // @ts-expect-error a port that only acts cannot be asked
+  commandHandler({ ...doing, meta: { ...opening, uses: [accounts, mail] } })
   // @ts-expect-error and makes events
   commandHandler({ meta: { name: 'x', in: [Open], out: [Close] }, operate: () => accept() })
   // @ts-expect-error uses takes tables and ports
@@ -362,6 +390,8 @@ export const projections = (): void => {
   projector({ meta: { name: 'x', in: [Opened], uses: [views] }, write: { Opened: ({ data }) => [views.remove(data.id)] } })
   // @ts-expect-error an event of in without an entry
   projector({ meta: { name: 'x', in: [Opened, Closed], uses: [views] }, write: { Opened: () => [] } })
+  // @ts-expect-error of no event
+  projector({ meta: { name: 'x', in: [], uses: [views] }, write: {} })
   // @ts-expect-error an entry for an event that is not in in
   projector({ meta: { name: 'x', in: [Opened], uses: [views] }, write: { Opened: () => [], Closed: () => [] } })
   // @ts-expect-error a projector writes its own tables only
@@ -386,6 +416,8 @@ export const answers = (): void => {
   resolver({ meta: { of: Open, uses: [views] }, lookup: (_events, { data }) => ({ same: accounts.get(data.id) }), answer: () => null })
   // @ts-expect-error the answer reads what was not looked up
   resolver({ meta: { of: Open, uses: [views] }, lookup: (_events, { data }) => ({ view: views.get(data.id) }), answer: ({ same }) => same })
+  // @ts-expect-error an answer is made at once
+  resolver({ meta: { of: Open, uses: [views] }, lookup: (_events, { data }) => ({ view: views.get(data.id) }), answer: async ({ view }) => view })
 
   query({ meta: { name: 'Q', args: id, uses: [views, limits] }, lookup: ({ id }) => ({ view: views.get(id), limit: limits.ask({ owner: id }) }), answer: ({ limit }) => limit.most })
   // @ts-expect-error the arguments have no owner
@@ -396,6 +428,8 @@ export const answers = (): void => {
   query({ meta: { name: 'Q', args: id, uses: [views] }, lookup: ({ id }) => ({ view: views.get(id) }), answer: ({ same }) => same })
   // @ts-expect-error the answer has to open the Option
   query({ meta: { name: 'Q', args: id, uses: [views] }, lookup: ({ id }) => ({ view: views.get(id) }), answer: ({ view }) => view.owner })
+  // @ts-expect-error an answer is made at once
+  query({ meta: { name: 'Q', args: id, uses: [views] }, lookup: ({ id }) => ({ view: views.get(id) }), answer: async ({ view }) => view })
   // @ts-expect-error a query changes nothing
   query({ meta: { name: 'Q', args: id, uses: [views] }, lookup: ({ id }) => ({ view: views.remove(id) }), answer: () => null })
   // @ts-expect-error allow reads an argument that there is not
