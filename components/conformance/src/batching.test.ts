@@ -64,7 +64,7 @@ test('a batch equals its messages one by one, and the cases bite', async () => {
 for (const skip of ['rows', 'absence'] as const) test(`it sees a store that skips the check of ${skip}`, async () => {
   let seen = ''
   try { await batching(() => plain(skip), { runs: 3000 }) } catch (e) { seen = e instanceof Error ? e.message : String(e) }
-  assert.match(seen, /one by one/)
+  assert.ok(seen.includes('one by one'), seen === '' ? 'it saw nothing' : seen)
 })
 
 test.run()

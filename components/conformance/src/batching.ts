@@ -2,7 +2,7 @@ import { type AnyTable, type Job, type Message, type Row, type Settled, type Sto
 import { message, model } from '@lowtide/testing'
 import * as E from 'fp-ts/lib/Either.js'
 import fc from 'fast-check'
-import { type Program, Run, type Salvo, type Sent, type Step, changeOf, runProgram, salvos, tables } from './programs.js'
+import { type Program, Run, type Salvo, type Sent, type Step, changeOf, runProgram, salvos, setup, tables } from './programs.js'
 
 /** A store with these tables, all empty, and a plain look at their rows. */
 export interface Bench { readonly store: Store; rows(table: string): Promise<readonly Row[]>; close(): Promise<void> }
@@ -41,7 +41,12 @@ const overlaps = (programs: readonly Program[]): boolean => programs.some((p, i)
 /** One random history on one store: every salvo is one batch, with a rival's commit in its middle; then the same one by one. */
 const history = async ({ store, rows }: Bench, list: readonly Salvo[], bite: Bite): Promise<void> => {
   const naive = reference(), sent: Sent[] = []
-  let rivals = 0
+  const alone = async (steps: readonly Step[], id: string): Promise<void> => {
+    const m = message(Run, { key: id, reads: [], guard: 'none', fails: false, changes: [...steps] }, { id })
+    await executor({ store, tables: byName, bindings: {}, log: silent, fanOut: 10, unitLimit: 100, source: 'rival', instance: '' })([jobOf(m, silent)], () => true)
+  }
+  await alone(setup, 'setup')
+  naive.rows.run(setup.map(changeOf))
   for (const [s, salvo] of list.entries()) {
     const batch = salvo.shots.map(({ again, program }, i): Sent => (again !== undefined && sent[again]) || message(Run, program, { id: `m-${s}-${i}` }))
     sent.push(...batch)
@@ -52,8 +57,7 @@ const history = async ({ store, rows }: Bench, list: readonly Salvo[], bite: Bit
     const next = (): void => { if (!strict || segments.length === 0) { segment = []; segments.push(segment) } }
     next()
     const rival = async (steps: readonly Step[]): Promise<void> => {
-      const m = message(Run, { key: `rival-${rivals}`, reads: [], guard: 'none', fails: false, changes: [...steps] }, { id: `rival-${rivals++}` })
-      await executor({ store, tables: byName, bindings: {}, log: silent, fanOut: 10, unitLimit: 100, source: 'rival', instance: '' })([jobOf(m, silent)], () => true)
+      await alone(steps, `rival-${s}`)
       segments.push(steps)
     }
     const watched: Store = {

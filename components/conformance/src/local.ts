@@ -23,17 +23,20 @@ export const local = (open: () => Site): Make => () => {
     guarantees: site.guarantees, clock,
     inspect: { rows: async t => json(await site.rows(t)), channel: async c => json(await site.channel(c)) },
     start: async (start, outside): Promise<Instance> => {
-      const place = site.join(), alive = life(() => place.kill())
+      let gone = (): void => {}
+      const dead = new Promise<undefined>(resolve => { gone = () => resolve(undefined) })
+      const place = site.join(), alive = life(() => { place.kill(); gone() })
       const counted = <A>(run: () => Promise<A>): Promise<A> => { count(); return run().finally(count) }
       const through = <A>(run: () => Promise<A>): Promise<A> => alive.through('', () => counted(run))
       const ports: Outside = { ask: (port, args) => through(() => outside.ask(port, json(args))), effect: (port, data, key) => through(() => outside.effect(port, json(data), key)) }
       const own = alive.runtime(runtime(start.seed, () => {}))
-      const started = await clock.during('the start of an instance', 60_000, launch(json(start), { shell: around(place.shell, (_call, run) => through(run)), outside: ports, runtime: own, die: alive.die }))
+      const launched = launch(json(start), { shell: around(place.shell, (_call, run) => through(run)), outside: ports, runtime: own, die: alive.die })
+      const started = await clock.during('the start of an instance', 60_000, Promise.race([launched, dead]))
       closing.push(alive.die)
       return {
-        call: async (operation, args) => json(await through(() => started.call(operation, json(args)))),
+        call: async (operation, args) => json(await through(async () => started?.call(operation, json(args)))),
         crash: async () => { alive.die() }, pause: async () => { alive.pause() }, resume: async () => { alive.resume() },
-        close: () => started.close(), crashed: () => alive.state() === 'dead',
+        close: async () => started?.close(), crashed: () => alive.state() === 'dead',
       }
     },
     close: async () => { for (const end of closing) end(); await site.close?.() },

@@ -27,7 +27,11 @@ export const node = (instance: Instance, clock: Clock, patience: number) => {
     instance,
     send: async (draft: Draft, o: Sending = {}): Promise<Sent> => sentOf(await call('send', draft, o)),
     /** Sends, and does not wait: the process may die before it answers. */
-    tell: (draft: Draft, o: Sending = {}): void => { instance.call('send', [draft, o]).catch(() => {}) },
+    tell: (draft: Draft, o: Sending = {}): { sent: Sent | undefined } => {
+      const told: { sent: Sent | undefined } = { sent: undefined }
+      instance.call('send', [draft, o]).then(r => { told.sent = sentOf(r as E.Either<NotHandled, Outcome>) }, () => {})
+      return told
+    },
     answer: async (r: AnyResolver, draft: Draft, o: Caller = {}): Promise<Answered> => {
       const got = await call<E.Either<NotHandled, E.Either<Rejection, unknown>>>('answer', r.name, draft, o)
       return got._tag === 'Left' ? { verdict: got.left.notHandled } : got.right._tag === 'Left' ? { verdict: got.right.left.code } : { verdict: 'accepted', answer: got.right.right }

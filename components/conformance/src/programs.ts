@@ -78,6 +78,14 @@ export const runProgram = commandHandler({
 export const functions = { runProgram }
 export type Sent = MessageOf<typeof Run>
 
+/** What every history starts from, so that programs find something. */
+export const setup: readonly Step[] = [
+  { op: 'insert', table: 'lt_owners', id: 'a', row: { name: 's' } }, { op: 'insert', table: 'lt_owners', id: 'b', row: { name: 't' } },
+  { op: 'insert', table: 'lt_things', id: 'a', row: { owner: 'a', slot: 's', shelf: 'x', n: 0 } }, { op: 'insert', table: 'lt_things', id: 'b', row: { owner: 'a', slot: null, shelf: 'y', n: 1 } },
+  { op: 'insert', table: 'lt_notes', id: 'a', row: { topic: 'x', n: 0 } }, { op: 'insert', table: 'lt_notes', id: 'b', row: { topic: 'y', n: 1 } },
+  { op: 'insert', table: 'lt_counters', id: 'a', row: { n: 0, m: 0 } }, { op: 'insert', table: 'lt_counters', id: 'b', row: { n: 1, m: 1 } },
+]
+
 // ---- their generators: few ids, so that programs meet
 const ids = fc.constantFrom('a', 'b', 'c', 'd'), small = fc.integer({ min: 0, max: 2 }), slot = fc.constantFrom('s', 't', 'u'), shelf = fc.constantFrom('x', 'y')
 const anyRead: fc.Arbitrary<Program['reads'][number]> = fc.oneof(
@@ -114,5 +122,5 @@ const shot: fc.Arbitrary<Shot> = fc.record({
 })
 export const salvos: fc.Arbitrary<readonly Salvo[]> = fc.array(fc.record({
   shots: fc.array(shot, { minLength: 1, maxLength: 8 }),
-  rival: fc.option(fc.record({ before: fc.integer({ min: 1, max: 2 }), steps: fc.array(steps(['lt_owners', 'lt_things', 'lt_counters']), { minLength: 1, maxLength: 3 }) }), { nil: undefined, freq: 1 }),
+  rival: fc.option(fc.record({ before: fc.integer({ min: 1, max: 2 }), steps: fc.array(steps(['lt_owners', 'lt_things', 'lt_counters']), { minLength: 1, maxLength: 3 }) }), { nil: undefined, freq: 3 }),
 }), { minLength: 1, maxLength: 4 })

@@ -60,7 +60,7 @@ export const trial = async (setting: Setting) => {
       try { await world.clock.until(what, patience, async () => isDeepStrictEqual(last = await look(), expected)) } catch { fail(`${what}: expected ${shown(expected)}, found ${shown(last)} for ${patience / 1000} s`) }
     },
     /** Settings of another world, which is closed with this one. */
-    child: (): Setting => ({ ...setting, prefix: `${prefix}.${children++}` }),
+    child: (same: boolean): Setting => ({ ...setting, prefix: same ? prefix : `${prefix}.${children++}` }),
     owns: (other: { close(): Promise<void> }): void => { others.push(other) },
     /** A number of cases, fewer where they cost more. */
     cases: (n: number): number => Math.max(1, Math.ceil(n * effort)),
@@ -73,9 +73,9 @@ export const trial = async (setting: Setting) => {
   return self
 }
 export type Trial = Awaited<ReturnType<typeof trial>>
-/** Another world, for a law about what is the same in each. */
-export const another = async (t: Trial): Promise<Trial> => {
-  const other = await trial(t.child())
+/** Another world, empty; with `same` ids, for a law about what is the same in each. */
+export const another = async (t: Trial, ids: 'same' | 'own' = 'own'): Promise<Trial> => {
+  const other = await trial(t.child(ids === 'same'))
   t.owns(other)
   return other
 }

@@ -54,7 +54,7 @@ export interface Clock {
   /** Lets time pass until the answer is truthy. Throws after so many milliseconds. */
   until<A>(what: string, ms: number, condition: () => Promise<A>): Promise<A>
 }
-/** A shell with something to run on: a memory, a database, a cluster. It may be shared with other worlds, for tests keep to ids of their own. */
+/** A shell with something of its own to run on: a memory, a schema of a database, topics of a cluster. Two worlds share no row and no message. */
 export interface World {
   readonly guarantees: Guarantees
   readonly clock: Clock

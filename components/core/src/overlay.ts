@@ -92,7 +92,7 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
       if (freed !== undefined && freed.at === null && freed.job !== job && known.unique.get(k) !== null) t.cut = true // folded, one statement would see both holders
       t.wrote.add(k); write(taken, k, { at: p.at, job })
     })
-    if (after === null && parents.has(p.table.name)) t.alone = true // whether rows refer to it, only the store knows
+    if (after === null && parents.has(p.table.name)) { t.alone = true; t.cut ||= old !== undefined && old.job !== job } // whether rows refer to it, only the store knows
     const by = add && old?.op !== 'set' ? sum(old?.by ?? {}, add) : undefined
     write(staged, key, { ...p, row: after, op: by ? 'add' : 'set', by: by ?? {}, job })
   }

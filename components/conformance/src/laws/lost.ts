@@ -1,0 +1,72 @@
+import { Append, Transfer, Transferred, accounts, append, bell, journal, journals, lists, openAccount, OpenAccount, ring, transfer } from '../functions.js'
+import { another, law } from '../trial.js'
+import { everyCall, healing, numbered, patient, traffic } from './traffic.js'
+
+export const nothingLost = law(1, 'nothing is lost', {
+  'whichever call to its shell a process dies at': async t => {
+    const runs = await everyCall(t, async faults => {
+      const other = await another(t)
+      try { return await traffic(other, faults) } finally { await other.close() }
+    })
+    t.ok(runs > 20, `the process made only ${runs / 2} calls; the scenario is too small to prove anything`)
+  },
+  'a commit that fails is tried again': async t => {
+    const { sent } = await traffic(t, { commit: { times: 3, when: 'before' } })
+    t.equal(sent.map(s => s.verdict), Array(6).fill('accepted'), 'the outcomes of all')
+  },
+  'a caller whose process died sends again and learns the outcome': async t => {
+    const list = t.id('list')
+    for (const when of ['before', 'after'] as const) for (const call of [5, 6, 7, 8, 9, 10]) {
+      const item = `${when}-${call}`, dying = await t.start([append], { faults: { crash: { call, when } } })
+      const told = dying.tell(Append({ list, item }), { id: t.id(item) })
+      await t.until('an answer or the end of the process', async () => told.sent !== undefined || dying.crashed())
+      const next = await t.start([append]), sent = await next.send(Append({ list, item }), { id: t.id(item) })
+      t.equal(sent.verdict, 'accepted', `the outcome of ${t.id(item)}`)
+      await dying.crash()
+      await next.crash()
+    }
+    const row = await t.row(lists, list)
+    t.equal([...row!.items].toSorted(), ['before', 'after'].flatMap(w => [5, 6, 7, 8, 9, 10].map(c => `${w}-${c}`)).toSorted(), 'each item is there, and once')
+  },
+  'what was committed while nobody listened is handled when somebody does': async t => {
+    const list = t.id('list'), items = numbered(5), writer = await t.start([append])
+    for (const item of items) await writer.send(Append({ list, item, does: ['ring'] }))
+    await writer.crash()
+    await t.start([journal, ring])
+    await t.becomes(async () => (await t.row(journals, list))?.items, items, 'the journal')
+    await t.becomes(async () => t.done(bell.port), items, 'the effects')
+  },
+  'a command that was published outlives its sender': async t => {
+    const list = t.id('list'), items = numbered(4), front = await t.start([])
+    for (const item of items) front.tell(Append({ list, item }), { ...patient, id: t.id(item) })
+    await t.until('the commands on their channel', async () => (await t.channel(Append)).length === items.length)
+    await front.crash()
+    await t.start([append])
+    await t.becomes(async () => (await t.row(lists, list))?.items, items, 'the list')
+  },
+  'money is neither lost nor made, whichever process dies': async t => {
+    const names = [t.id('a'), t.id('b'), t.id('c')], front = await t.start([]), first = await t.start([openAccount, transfer])
+    for (const id of names) await front.send(OpenAccount({ id, bank: t.prefix, balance: 100 }))
+    let worker = first, answered = 0
+    const total = 30
+    for (let i = 0; i < total; i++) {
+      const from = names[i % 3]!, to = names[(i + 1 + Math.floor(t.random() * 2)) % 3]!
+      void front.send(Transfer({ from, to, amount: 1 + i % 7 }), { ...patient, id: t.id(`t${i}`) }).then(() => { answered++ }, () => {})
+    }
+    for (let n = 0; n < 4; n++) {
+      const before = answered
+      await t.until('a few transfers', async () => answered > before || answered === total)
+      await worker.crash()
+      worker = await t.start([openAccount, transfer])
+    }
+    await healing(t, 'all transfers answered', worker, () => t.start([openAccount, transfer]), async () => answered === total)
+    const rows = await t.rows(accounts), balances = new Map(names.map(n => [n, 100]))
+    for (const e of await t.channel(Transferred)) {
+      const { from, to, amount } = e.data as { from: string; to: string; amount: number }
+      balances.set(from, balances.get(from)! - amount)
+      balances.set(to, balances.get(to)! + amount)
+    }
+    t.equal(rows.map(r => [r.id, r.balance]), [...balances], 'the balances that the events tell')
+    t.equal(rows.reduce((sum, r) => sum + r.balance, 0), 300, 'the money of all accounts')
+  },
+})
