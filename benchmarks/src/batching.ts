@@ -32,8 +32,8 @@ const side = ({ handler, table, type, data, find, run }: Stream, size: number, c
       expect('events of the outcomes', count, events)
       expect('events in the log', count, await logged(store, out!.channel))
       expect('rows', count, new Set((await fetched(store, jobs.map((_, i) => find(i)))).map(row => row?.['id'])).size)
-      await opened.close()
     },
+    close: opened.close,
   }
 }
 

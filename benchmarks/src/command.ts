@@ -12,7 +12,8 @@ const side = <A>(make: () => Promise<Inviter<A>>, loops: number, commands: numbe
   const inviter = await make(), answers: A[] = Array.from({ length: commands })
   return {
     run: () => callers(loops, commands, async i => { answers[i] = await inviter.invite(emailAt(i)) }),
-    audit: async () => { await audit(inviter, commands, answers); await inviter.close() },
+    audit: () => audit(inviter, commands, answers, emailAt),
+    close: inviter.close,
   }
 }
 

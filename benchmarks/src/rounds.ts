@@ -12,19 +12,21 @@ export const collect = async (): Promise<void> => {
 }
 
 /** One round of a side, ready to be timed. */
-export interface Round { run(): Promise<void>; /** Throws when what was done is wrong. Not timed. */ audit(): Promise<void> }
+export interface Round { run(): Promise<void>; /** Throws when what was done is wrong. Not timed. */ audit(): Promise<void>; close(): Promise<void> }
 /** Makes a round on fresh state. */
 export type Side = () => Promise<Round>
 
 /** Milliseconds. */
 export const timed = async (side: Side): Promise<number> => {
   const round = await side()
-  await collect()
-  const begun = performance.now()
-  await round.run()
-  const took = performance.now() - begun
-  await round.audit()
-  return took
+  try {
+    await collect()
+    const begun = performance.now()
+    await round.run()
+    const took = performance.now() - begun
+    await round.audit()
+    return took
+  } finally { await round.close() }
 }
 
 /** Times two sides in turns, A B, B A, A B, … so that a drift of the machine meets both alike. Milliseconds, without the rounds that warm up. */

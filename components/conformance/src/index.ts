@@ -1,1 +1,10 @@
-export {}
+export { type Bench, type Bite, batching } from './batching.js'
+export { type Consumed, type Each, type Opened, type Plan, around, changed } from './around.js'
+export { real, virtual } from './clock.js'
+export { type Result, type Trying, conformance, runLaws, titleOf } from './conformance.js'
+export { launch } from './instance.js'
+export { laws } from './laws.js'
+export { type Site, local } from './local.js'
+export { type Saboteur, saboteurs } from './saboteurs.js'
+export type { Law } from './trial.js'
+export type { Clock, Faults, Instance, Make, Outside, Start, World } from './world.js'

@@ -33,9 +33,11 @@ const bound = (functions: Functions, outside: Outside): Bindings => Object.fromE
  * Starts an instance in this process: the suite's functions over a shell, metered, with its faults. What comes back does what
  * `Instance.call` is told, so that a process of its own only has to carry JSON to it and back.
  */
-export const launch = async ({ module, handlers, options, faults, sabotage }: Start, { shell, outside, runtime, die }: Surroundings) => {
-  const { functions } = await import(module) as { readonly functions: Functions }
-  const all = Object.values(functions), measures = meter()
+export const launch = async ({ module, handlers, whole, options, faults, sabotage }: Start, { shell, outside, runtime, die }: Surroundings) => {
+  const loaded = await import(module) as { readonly functions: Functions }, { guarantees } = shell
+  const runs = (h: AnyHandler): boolean => whole || !((guarantees.references === 'unchecked' && h.tables.some(t => members.includes(t.name))) || (guarantees.ordering === 'none' && h.settings.needs?.oneAtATime))
+  const members = Object.values(loaded.functions).flatMap(h => h.tables).flatMap(t => Object.keys(t.references).length > 0 ? [t.name, ...Object.values(t.references)] : [])
+  const functions = Object.fromEntries(Object.entries(loaded.functions).filter(([, h]) => runs(h))), all = Object.values(functions), measures = meter()
   const here = all.filter(h => handlers.includes(h.name)), elsewhere = all.filter(h => !handlers.includes(h.name) && (h.kind === 'command' || h.kind === 'policy' || h.kind === 'projector'))
   const saboteur = sabotage === undefined ? undefined : saboteurs.find(s => s.name === sabotage)
   if (sabotage !== undefined && saboteur === undefined) throw new Error(`no saboteur is called '${sabotage}'; there are ${saboteurs.map(s => s.name).join(', ')}`)

@@ -14,7 +14,7 @@ export const everything: readonly AnyDecider[] = (Object.values(suite.functions)
 const options: Partial<Options> = { retries: 3, backoffBase: 10, backoffCap: 100, poll: 50, partitions: 4, lease: 1_000, timeout: 30_000, grace: 5_000 }
 const patience = 60_000
 
-interface Launching { readonly options?: Partial<Options>; readonly faults?: Faults; readonly module?: string }
+interface Launching { readonly options?: Partial<Options>; readonly faults?: Faults; readonly module?: string; readonly whole?: boolean }
 export interface Setting { readonly make: Make; readonly prefix: string; readonly seed: number; readonly effort: number; readonly sabotage?: string | undefined }
 
 /** What a law is tried with: a fresh world, ids of its own in it, and words to say what must hold. */
@@ -31,7 +31,7 @@ export const trial = async (setting: Setting) => {
     id: (label: string): string => `${prefix}-${label}`,
     start: async (handlers: readonly AnyDecider[], o: Launching = {}): Promise<Node> => {
       const instance = await world.start({
-        module: o.module ?? new URL('./functions.js', import.meta.url).href, handlers: handlers.map(h => h.name), options: { ...options, ...o.options }, faults: o.faults ?? {}, sabotage, seed: seed + nodes.length,
+        module: o.module ?? new URL('./functions.js', import.meta.url).href, handlers: handlers.map(h => h.name), whole: o.whole ?? false, options: { ...options, ...o.options }, faults: o.faults ?? {}, sabotage, seed: seed + nodes.length,
       }, out.ports)
       nodes.push(instance)
       return node(instance, world.clock, patience)

@@ -18,6 +18,8 @@ export interface Start {
   readonly module: string
   /** The names of the handlers that run in it. */
   readonly handlers: readonly string[]
+  /** Deploys also the functions that need what the shell does not guarantee. */
+  readonly whole: boolean
   readonly options: Partial<Options>
   readonly faults: Faults
   /** The name of one of the saboteurs. */

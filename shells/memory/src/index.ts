@@ -1,1 +1,2 @@
-export {}
+export { type MemoryOptions, guarantees, memory } from './memory.js'
+export { type MemoryWorld, memoryWorld } from './world.js'

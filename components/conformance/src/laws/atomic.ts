@@ -1,4 +1,4 @@
-import { Append, AccountOpened, Appended, Found, Join, Joined, Noted, OpenAccount, Transfer, Transferred, accounts, append, found, join, journal, journals, listView, lists, members, openAccount, ring, transfer } from '../functions.js'
+import { Append, AccountOpened, Appended, Claim, Claimed, Noted, OpenAccount, Transfer, Transferred, accounts, append, claim, journal, journals, listView, lists, openAccount, ring, slots, transfer } from '../functions.js'
 import { type Trial, another, law } from '../trial.js'
 import type { Faults } from '../world.js'
 import { everyCall, numbered } from './traffic.js'
@@ -82,11 +82,11 @@ export const atomic = law(3, 'atomic', {
     t.equal((await t.row(accounts, ids[8]!))?.balance, 17, 'the balance')
   },
   'what a constraint forbids leaves nothing': async t => {
-    const worker = await t.start([found, join]), team = t.id('team'), email = `${t.prefix}@x`
-    await worker.send(Found({ team }))
-    const sent = [await worker.send(Join({ id: t.id('a'), email, team, blind: true })), await worker.send(Join({ id: t.id('b'), email, team, blind: true })), await worker.send(Join({ id: t.id('c'), email: `c${email}`, team: t.id('nowhere'), blind: true }))]
-    t.equal(sent.map(s => s.verdict), ['accepted', 'constraint', t.guarantees.references === 'checked' ? 'constraint' : 'accepted'], 'the outcomes')
-    t.equal((await t.channel(Joined)).length, t.guarantees.references === 'checked' ? 1 : 2, 'the number of events')
-    t.equal((await t.rows(members)).length, t.guarantees.references === 'checked' ? 1 : 2, 'the number of rows')
+    const worker = await t.start([claim]), mine = t.id('a'), other = t.id('b')
+    const sent = await Promise.all(['1', '2', '3'].map(n => worker.send(Claim({ mine, other, by: 'key' }), { id: t.id(n) })))
+    t.equal(sent.map(s => s.verdict), ['accepted', 'constraint', 'constraint'], 'the outcomes')
+    t.equal(sent[1]!.outcome?.rejection?.details, { constraint: 'slots.id' }, 'the name of the constraint')
+    t.equal((await t.channel(Claimed)).length, 1, 'the number of events')
+    t.equal((await t.rows(slots)).length, 1, 'the number of rows')
   },
 })

@@ -1,0 +1,67 @@
+import { Append, append, bell, journal, journals, lists, ring } from '../functions.js'
+import type { Node } from '../node.js'
+import { law } from '../trial.js'
+import { numbered, patient } from './traffic.js'
+
+export const ordered = law(4, 'ordered per key', {
+  'commands of a key are handled in the order in which they came, whatever has to be tried again': async t => {
+    const names = ['a', 'b', 'c'].map(t.id), items = numbered(20), front = await t.start([])
+    t.outside.rule('fails', { say: 'fail', times: 2 })
+    t.outside.rule('throws', { say: 'throw', times: 1 })
+    await t.start([append])
+    await t.start([append])
+    for (const item of items) for (const list of names) front.tell(Append({ list, item, ...(t.random() < 0.2 && { gate: t.random() < 0.5 ? 'fails' : 'throws' }) }), patient)
+    await t.becomes(() => t.rows(lists), names.map(id => ({ id, items })), 'the lists')
+  },
+  'events of a key are handled in the order of their channel, whatever has to be tried again': async t => {
+    const names = ['a', 'b', 'c', 'd'].map(t.id), items = numbered(20), front = await t.start([append])
+    t.outside.rule('fails', { say: 'fail', times: 2 })
+    t.outside.rule('throws', { say: 'throw', times: 3 })
+    await t.start([journal])
+    await t.start([journal])
+    await Promise.all(names.map(async list => { for (const item of items) await front.send(Append({ list, item, ...(t.random() < 0.3 && { later: t.random() < 0.5 ? 'fails' : 'throws' }) })) }))
+    await t.becomes(() => t.rows(journals), names.map(id => ({ id, items })), 'the journals')
+  },
+  'also when all of them wait in the channel before the first is handled': async t => {
+    const names = ['a', 'b'].map(t.id), items = numbered(12), front = await t.start([append])
+    t.outside.rule('throws', { say: 'throw', times: 2 })
+    for (const item of items) for (const list of names) await front.send(Append({ list, item, ...(item === 'i003' && { later: 'throws' }) }))
+    await t.start([journal], { options: { partitions: 1 } })
+    await t.becomes(() => t.rows(journals), names.map(id => ({ id, items })), 'the journals')
+  },
+  'a command that one process sends to itself does not overtake one of its key that is tried again': async t => {
+    const list = t.id('list'), items = numbered(8), worker = await t.start([append])
+    t.outside.rule('fails', { say: 'fail', times: 2 })
+    const sent = await Promise.all(items.map((item, i) => worker.send(Append({ list, item, ...(i % 3 === 0 && { gate: 'fails' }) }))))
+    t.equal(sent.map(s => s.verdict), items.map(() => 'accepted'), 'the outcomes')
+    t.equal((await t.row(lists, list))?.items, items, 'the list')
+  },
+  'keys do not wait for each other': async t => {
+    const slow = t.id('slow'), fast = t.id('fast'), items = numbered(5), options = { partitions: 1, retries: 10_000 }
+    t.outside.rule('stuck', { say: 'fail' })
+    const worker = await t.start([append, journal], { options })
+    for (const item of items) for (const list of [slow, fast]) await worker.send(Append({ list, item, ...(list === slow && item === 'i000' && { later: 'stuck' }) }))
+    await t.becomes(async () => (await t.row(journals, fast))?.items, items, 'the journal of the key beside the one that is stuck')
+    t.equal(await t.row(journals, slow), undefined, 'the journal of the key that is stuck')
+    t.outside.release('stuck')
+    await t.becomes(async () => (await t.row(journals, slow))?.items, items, 'the journal of the key that was stuck')
+  },
+  'while instances join, leave and die': async t => {
+    const names = ['a', 'b', 'c', 'd', 'e'].map(t.id), items = numbered(24), front = await t.start([append]), running: Node[] = [await t.start([journal])]
+    t.outside.rule('fails', { say: 'fail', times: 1 })
+    for (const [i, item] of items.entries()) {
+      await Promise.all(names.map(list => front.send(Append({ list, item, ...(t.random() < 0.2 && { later: 'fails' }) }))))
+      if (i % 6 === 1) running.push(await t.start([journal]))
+      if (i % 6 === 3) await running.shift()!.crash()
+      if (i % 6 === 4) running.push(await t.start([journal]))
+      if (i % 6 === 5) await running.shift()!.close()
+    }
+    await t.becomes(() => t.rows(journals), names.map(id => ({ id, items })), 'the journals')
+  },
+  'effects of a key are done in their order': async t => {
+    const list = t.id('list'), items = numbered(8), worker = await t.start([append, ring])
+    for (const item of ['i001', 'i004']) t.outside.rule(`bell ${item}`, { say: 'throw', times: 2 })
+    for (const item of items) await worker.send(Append({ list, item, does: ['ring'] }))
+    await t.becomes(async () => t.done(bell.port), items, 'the effects')
+  },
+})

@@ -1,0 +1,129 @@
+import { type AnyTable, type Committed, type Failure, type Mark, type Message, type Outcome, type Parked, type ParkedFilter, type Reach, type Row, type Unit, canonical } from '@lowtide/core'
+import * as E from 'fp-ts/lib/Either.js'
+import { logs } from './log.js'
+import { keep } from './rows.js'
+
+export type News = 'outcome' | 'applied' | 'parked'
+const no = (failure: string): E.Either<Failure, never> => E.left({ failure, retry: false })
+const markId = (m: Pick<Mark, 'consumer' | 'id'>): string => `${m.consumer}\u0000${m.id}`
+const nothing: readonly never[] = []
+
+/** What outlives an instance: rows, logs, inbox, checkpoints, parked messages. Instances that are given the same world share it. `partitions`: of each channel, 8. */
+export const memoryWorld = (o: { readonly partitions?: number } = {}) => {
+  const shapes = new Map<string, AnyTable>(), marks = new Map<string, Mark>(), parked = new Map<string, Parked>(), count = new Map<string, number>()
+  const watchers: { readonly [what in News]: Set<() => void> } = { outcome: new Set(), applied: new Set(), parked: new Set() }, told = new Set<News>()
+  const log = logs(o.partitions ?? 8), leases = new Map<string, number>()
+  let version = 0
+  const versions = { next: (): number => ++version }
+  let tables = keep([], versions)
+
+  /** After the commit, never inside it, and once for all that happened meanwhile. */
+  const tell = (what: News): void => {
+    if (told.has(what)) return
+    told.add(what)
+    queueMicrotask(() => { told.delete(what); for (const call of watchers[what]) call() })
+  }
+  const counted = (consumer: string, by: number): void => { count.set(consumer, (count.get(consumer) ?? 0) + by) }
+  const put = (p: Parked): void => { if (!parked.has(p.id) && p.state !== 'failed') counted(p.consumer, 1); parked.set(p.id, p) }
+  const drop = (id: string): void => { const p = parked.get(id); if (p && p.state !== 'failed') counted(p.consumer, -1); parked.delete(id) }
+  const find = ({ id, consumer, channel, key, state }: ParkedFilter): readonly Parked[] => {
+    const list = id === undefined ? [...parked.values()] : [parked.get(id)].flatMap(p => p ?? [])
+    return list.filter(p => (consumer ?? p.consumer) === p.consumer && (channel ?? p.channel) === p.channel && (key ?? p.key) === p.key && (state ?? p.state) === p.state)
+  }
+  const reached = (outcome: Outcome, at: ReadonlyMap<string, Reach>): Outcome => {
+    const upTo = new Map<string, Reach>()
+    for (const e of outcome.events ?? nothing) { const r = at.get(e.id)!; upTo.set(`${r.channel}\u0000${r.partition}`, r) }
+    return { ...outcome, upTo: [...upTo.values()] }
+  }
+  /** A few of the oldest, each time: what the window has left behind is forgotten. */
+  const forget = (before: number): void => {
+    let n = 0
+    for (const [id, m] of marks) { if (++n > 2 || Date.parse(m.time) >= before) return; marks.delete(id) }
+  }
+
+  const commit = (unit: Unit, oldest: number): Committed => {
+    const fenced = unit.checkpoints.filter(c => !log.owns(c.consumer, c.channel, c.partition, c.fence)), seen = unit.marks.flatMap(m => marks.get(markId(m)) ?? nothing)
+    const checks = unit.checks.filter(c => !tables.holds(c)), { stale, broken, finals } = tables.foresee(unit.writes)
+    if (fenced.length + seen.length + checks.length + stale.length + broken.length > 0) return { conflict: { fenced, seen, broken, stale: [...checks.map(c => c.key), ...stale] } }
+
+    tables.apply(finals)
+    const at = new Map<string, Reach>()
+    for (const { channel, message } of unit.emits) at.set(message.id, log.append(channel, message))
+    const stand = unit.marks.map(m => {
+      const mark = m.outcome ? { ...m, outcome: reached(m.outcome, at) } : m
+      marks.set(markId(mark), mark)
+      return mark
+    })
+    for (const p of unit.parks) put(p)
+    for (const id of unit.unparks) drop(id)
+    for (const c of unit.checkpoints) log.move(c.consumer, c)
+    if (unit.checkpoints.length > 0) tell('applied')
+    if (unit.marks.length > 0) { forget(oldest); tell('outcome') }
+    if (unit.parks.length + unit.unparks.length > 0) { tell('parked'); tell('applied') }
+    return { marks: stand }
+  }
+
+  return {
+    log, commit, find,
+    /** Makes the tables that are not there yet; another declaration under the same name is refused. */
+    declare: (list: readonly AnyTable[]): E.Either<Failure, void> => {
+      const other = list.find(t => shapes.has(t.name) && canonical(shapes.get(t.name)) !== canonical(t)), fresh = list.filter(t => !shapes.has(t.name))
+      if (other) return no(`table '${other.name}' is declared otherwise in this world already; give the new one another name`)
+      for (const t of fresh) shapes.set(t.name, t)
+      const old = tables, names = [...shapes.keys()].filter(n => !fresh.some(t => t.name === n))
+      tables = keep([...shapes.values()], versions)
+      tables.adopt(old, names)
+      return E.right(undefined)
+    },
+    answer: (l: Parameters<typeof tables.answer>[0]) => tables.answer(l),
+    seen: (asked: readonly Pick<Mark, 'consumer' | 'id'>[]): readonly Mark[] => asked.flatMap(m => marks.get(markId(m)) ?? nothing),
+    applied: (consumer: string) => ({ upTo: log.applied(consumer), parked: count.get(consumer) ?? 0 }),
+    unpark: (id: string, how: 'redrive' | 'discard'): E.Either<Failure, void> => {
+      const p = parked.get(id)
+      if (p === undefined) return no(`nothing parked has the id '${id}'`)
+      const line = p.state === 'failed' ? [p] : find({ consumer: p.consumer, channel: p.channel, key: p.key }).filter(x => x.state !== 'failed'), head = line[0]!
+      if (how === 'redrive' && head.id !== id) return no(`'${id}' waits behind '${head.id}' of its key '${p.key}'; redrive that one first`)
+      if (how === 'redrive') parked.set(id, { ...p, state: 'redrive' })
+      else {
+        drop(id)
+        const next = line[1]
+        if (head.id === id && next) parked.set(next.id, { ...next, state: 'redrive' })
+      }
+      tell('parked'); tell('applied')
+      return E.right(undefined)
+    },
+    shadow: (list: readonly AnyTable[]) => {
+      const rows = keep(list, versions), names = list.map(t => t.name)
+      return {
+        answer: rows.answer,
+        commit: (unit: Unit): Committed => {
+          const { stale, broken, finals } = rows.foresee(unit.writes), checks = unit.checks.filter(c => !rows.holds(c))
+          if (stale.length + broken.length + checks.length > 0) return { conflict: { stale: [...checks.map(c => c.key), ...stale], broken, seen: [], fenced: [] } }
+          rows.apply(finals)
+          return { marks: unit.marks }
+        },
+        swap: (channels: readonly string[], upTo: readonly Reach[]): boolean => {
+          if (!log.ends(channels, upTo)) return false
+          tables.adopt(rows, names)
+          return true
+        },
+      }
+    },
+    /** An instance that does not renew in time loses its partitions; when it wakes up it is told, and joins anew. Whoever renews looks after the others. */
+    lease: (instance: string, ms: number, now: () => number, lost: () => void) => {
+      leases.set(instance, now() + ms)
+      return {
+        renew: (): void => {
+          if (!leases.has(instance)) lost()
+          leases.set(instance, now() + ms)
+          for (const [other, until] of leases) if (until < now()) { leases.delete(other); log.evict(other) }
+        },
+        end: (): void => { leases.delete(instance) },
+      }
+    },
+    watch: (what: News, call: () => void): (() => void) => { watchers[what].add(call); return () => { watchers[what].delete(call) } },
+    /** For tests: all rows of a table, all messages of a channel, all that is parked. */
+    inspect: { rows: (table: string): readonly Row[] => tables.rows(table), channel: (name: string): readonly Message[] => log.channel(name), parked: (): readonly Parked[] => [...parked.values()] },
+  }
+}
+export type MemoryWorld = ReturnType<typeof memoryWorld>
