@@ -51,10 +51,10 @@ const history = async ({ store, rows }: Bench, list: readonly Salvo[], bite: Bit
     const batch = salvo.shots.map(({ again, program }, i): Sent => (again !== undefined && sent[again]) || message(Run, program, { id: `m-${s}-${i}` }))
     sent.push(...batch)
     let commits = 0, conflicts = 0, good = 0
-    // what one commit settles is ordered by its place in the batch; a rival's commit, and a failure whose key waits, put commits in another order
-    const strict = salvo.rival === undefined && !batch.some(m => m.data.fails), segments: ({ at: number; fate: Fate }[] | readonly Step[])[] = []
+    // without a conflict the batch keeps its order; with one, what lost is decided after what did not touch it: then each commit keeps its own
+    const segments: ({ at: number; fate: Fate }[] | readonly Step[])[] = []
     let segment: { at: number; fate: Fate }[] = []
-    const next = (): void => { if (!strict || segments.length === 0) { segment = []; segments.push(segment) } }
+    const next = (): void => { segment = []; segments.push(segment) }
     next()
     const rival = async (steps: readonly Step[]): Promise<void> => {
       await alone(steps, `rival-${s}`)
@@ -82,7 +82,8 @@ const history = async ({ store, rows }: Bench, list: readonly Salvo[], bite: Bit
 
     const blank = (f: Fate): string => JSON.stringify(f === 'failed' ? f : f.events ? { events: f.events.map(e => (e as { data: unknown }).data) } : f)
     const settled: number[] = []
-    for (const part of segments) {
+    const strict = conflicts === 0 && salvo.rival === undefined && !batch.some(m => m.data.fails)
+    for (const part of strict ? [segments.flat() as { at: number; fate: Fate }[]] : segments) {
       if (part.some(x => 'op' in x)) { naive.rows.run((part as readonly Step[]).map(changeOf)); continue }
       for (const { at, fate } of (part as { at: number; fate: Fate }[]).toSorted((a, b) => a.at - b.at)) {
         if (!naive.knows(batch[at]!)) settled.push(at) // what was done before is answered at once

@@ -19,7 +19,7 @@ const numbers = process.env['LOWTIDE_SEED'], fresh = (): number => numbers === u
 export const titleOf = ({ law, says, title }: Pick<Law, 'law' | 'says' | 'title'>): string => `law ${law}: ${says}: ${title}`
 
 const tryLaw = async (make: Make, law: Law, nth: number, { seed = fresh(), effort = 1, sabotage }: Trying): Promise<void> => {
-  const t = await trial({ make, prefix: `l${law.law}-${nth}`, seed, effort, sabotage })
+  const t = await trial({ make, prefix: `l${law.law}-${nth}`, seed, effort, partitions: law.run.partitions ?? 4, sabotage })
   try { await law.run(t) } catch (e) {
     throw new Error(`${titleOf(law)}: ${e instanceof Error ? e.message : String(e)}; LOWTIDE_SEED=${seed} repeats it`, { cause: e })
   } finally { await t.close() }

@@ -5,6 +5,7 @@ export { type Result, type Trying, conformance, runLaws, titleOf } from './confo
 export { launch } from './instance.js'
 export { laws } from './laws.js'
 export { type Site, local } from './local.js'
-export { type Saboteur, saboteurs } from './saboteurs.js'
+export type { Saboteur } from './sabotage.js'
+export { saboteurs } from './saboteurs.js'
 export type { Law } from './trial.js'
 export type { Clock, Faults, Instance, Make, Outside, Start, World } from './world.js'

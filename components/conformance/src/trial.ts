@@ -11,22 +11,22 @@ const isDecider = (h: AnyHandler): h is AnyDecider => h.kind === 'command' || h.
 /** All handlers of the suite that a process can run. */
 export const everything: readonly AnyDecider[] = (Object.values(suite.functions) as readonly AnyHandler[]).filter(isDecider)
 /** Short waits, so that a real clock need not be patient; a law that is about a number sets its own. */
-const options: Partial<Options> = { retries: 3, backoffBase: 10, backoffCap: 100, poll: 50, partitions: 4, lease: 1_000, timeout: 30_000, grace: 5_000 }
+const options: Partial<Options> = { retries: 3, backoffBase: 10, backoffCap: 100, poll: 50, lease: 1_000, timeout: 30_000, grace: 5_000 }
 const patience = 60_000
 
 interface Launching { readonly options?: Partial<Options>; readonly faults?: Faults; readonly module?: string; readonly whole?: boolean }
-export interface Setting { readonly make: Make; readonly prefix: string; readonly seed: number; readonly effort: number; readonly sabotage?: string | undefined }
+export interface Setting { readonly make: Make; readonly prefix: string; readonly seed: number; readonly effort: number; readonly partitions: number; readonly sabotage?: string | undefined }
 
 /** What a law is tried with: a fresh world, ids of its own in it, and words to say what must hold. */
 export const trial = async (setting: Setting) => {
-  const { make, prefix, seed, effort, sabotage } = setting, world: World = await make({ seed }), nodes: Instance[] = [], others: { close(): Promise<void> }[] = []
+  const { make, prefix, seed, effort, partitions, sabotage } = setting, world: World = await make({ seed, partitions }), nodes: Instance[] = [], others: { close(): Promise<void> }[] = []
   const out = outside(world.clock.now), random = chance(seed), shown = (v: unknown): string => JSON.stringify(v) ?? 'undefined'
   const fail = (what: string): never => { throw new Error(`${what} (ids ${prefix}…, seed ${seed})`) }
   const mine = (text: unknown): boolean => typeof text === 'string' && text.startsWith(prefix)
   let children = 0
 
   const self = {
-    world, guarantees: world.guarantees, clock: world.clock, outside: out, random, effort, prefix,
+    world, guarantees: world.guarantees, clock: world.clock, outside: out, random, effort, partitions, prefix,
     /** An id that no other test uses. */
     id: (label: string): string => `${prefix}-${label}`,
     start: async (handlers: readonly AnyDecider[], o: Launching = {}): Promise<Node> => {
@@ -80,8 +80,10 @@ export const another = async (t: Trial, ids: 'same' | 'own' = 'own'): Promise<Tr
   return other
 }
 
+type Test = ((t: Trial) => Promise<void>) & { readonly partitions?: number }
 /** One thing that a law asks. */
-export interface Law { readonly law: number; readonly says: string; readonly title: string; readonly run: (t: Trial) => Promise<void> }
+export interface Law { readonly law: number; readonly says: string; readonly title: string; readonly run: Test }
 /** The tests of a law, by their titles. */
-export const law = (law: number, says: string, tests: { readonly [title: string]: (t: Trial) => Promise<void> }): readonly Law[] =>
-  Object.entries(tests).map(([title, run]) => ({ law, says, title, run }))
+export const law = (law: number, says: string, tests: { readonly [title: string]: Test }): readonly Law[] => Object.entries(tests).map(([title, run]) => ({ law, says, title, run }))
+/** For a law about keys that share a partition. */
+export const inOnePartition = (run: (t: Trial) => Promise<void>): Test => Object.assign((t: Trial) => run(t), { partitions: 1 })

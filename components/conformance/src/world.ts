@@ -68,4 +68,5 @@ export interface World {
   }
   close(): Promise<void>
 }
-export type Make = (o: { readonly seed: number }) => World | Promise<World>
+/** A fresh world. `partitions`: of each channel. */
+export type Make = (o: { readonly seed: number; readonly partitions: number }) => World | Promise<World>

@@ -32,6 +32,8 @@ export interface Executing {
   readonly source: string
   /** Tells instances apart where each has its own copy. */
   readonly instance: string
+  /** In its place, for those who prove that a broken one is noticed. */
+  readonly overlay?: typeof overlay
 }
 /** One message, decided in memory: what it touched, and what it asks to commit, unless it failed. */
 export interface Decided { readonly job: Job; readonly trace: Trace; readonly emits: readonly Emit[]; readonly mark?: Mark | undefined; readonly failure?: Failure | undefined }

@@ -14,7 +14,7 @@ const owns = ({ handler, slot }: Job, c: Checkpoint): boolean => c.consumer === 
 /** All that these decisions commit, folded. A checkpoint moves to the end of what is then done without a gap. */
 const unitOf = (decided: readonly Decided[], rows: ReturnType<typeof overlay>): Unit => {
   const done = decided.filter(d => d.failure === undefined), slots = new Set(done.map(d => d.job.slot))
-  const checkpoints = [...new Set(done.flatMap(d => d.job.slot?.track ?? []))].flatMap(({ open, of }) => {
+  const checkpoints = [...new Set(done.flatMap(d => d.job.handler.settings.each === 'instance' ? [] : d.job.slot?.track ?? []))].flatMap(({ open, of }) => {
     const gap = open.findIndex(s => !s.done && !slots.has(s)), last = open[(gap < 0 ? open.length : gap) - 1]
     return last ? [{ ...of, position: last.position }] : []
   })
@@ -81,7 +81,7 @@ export const executor = (env: Executing) => {
   }
   /** A loser goes again, knowing the rows that surprised it; one that broke a constraint goes alone, and the second time the answer stands. */
   const lose = ({ job, mark, trace: t }: Decided, { stale, broken, seen, fenced }: Conflict, unit: Unit, later: Set<Job>): void => {
-    const before = mark && seen.find(sameMark(mark)), broke = broken.find(b => t.wrote.has(b.key))
+    const before = mark && seen.find(sameMark(mark)), broke = stale.some(k => t.wrote.has(k) || t.reads.has(k)) ? undefined : broken.find(b => t.wrote.has(b.key))
     if (fenced.some(c => owns(job, c))) return job.settle(E.left({ failure: 'the partition has another owner now', retry: false, fenced: true }))
     if (before) return again(job, before, later)
     if (++job.losses > patience) return job.settle(E.left({ failure: `'${job.handler.name}' lost ${patience} conflicts in a row`, retry: true, busy: true }))
@@ -103,7 +103,7 @@ export const executor = (env: Executing) => {
 
   /** Decides in order until something has to be committed first; `needs` are facts without which it cannot be told. */
   const decideAll = (todo: readonly Job[], source: ReturnType<typeof fetcher>) => {
-    const rows = overlay(source.known, env.tables, parents), decided: Decided[] = [], needs: Lookup[] = [], behind: Job[] = [], failed = new Set<string>()
+    const rows = (env.overlay ?? overlay)(source.known, env.tables, parents), decided: Decided[] = [], needs: Lookup[] = [], behind: Job[] = [], failed = new Set<string>()
     for (const [i, job] of todo.entries()) {
       if (failed.has(job.key)) { behind.push(job); continue } // its key waits
       const d = decide(env, job, i, rows, source)

@@ -73,7 +73,7 @@ export interface Store {
   unpark(id: string, how: 'redrive' | 'discard'): TaskEither<Failure, void>
   /** The messages of channels in an order that keeps every partition's, behind `after`. */
   history(channels: readonly string[], after: readonly Reach[], limit: number): TaskEither<Failure, { readonly messages: readonly Message[]; readonly upTo: readonly Reach[] }>
-  /** Empty copies of tables, to rebuild them while the live ones serve. `swap` answers false while the log has messages of these channels behind `upTo`; it checks uniques and references. */
+  /** Empty copies of tables, to rebuild them while the live ones serve. `swap` answers false while the log has messages of these channels behind `upTo`; it checks uniques and references, and the marks committed to the copies stand with them: what a projector has not read yet is in its rows already. */
   shadow(tables: readonly AnyTable[]): TaskEither<Failure, Pick<Store, 'fetch' | 'commit'> & { swap(channels: readonly string[], upTo: readonly Reach[]): TaskEither<Failure, boolean> }>
   /** Calls on news of that kind: a hint that may be lost; whoever waits polls underneath. Returns the way to stop. */
   watch(what: 'outcome' | 'applied' | 'parked', listener: () => void): () => void

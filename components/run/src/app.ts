@@ -1,5 +1,5 @@
 import {
-  type AnyDecider, type AnyResolver, type Caller, type Draft, type Failure, type Front, type Lookups, type Mark, type Message, type NotHandled, type Outcome, type Parked,
+  type AnyDecider, type AnyResolver, type Caller, type Draft, type Executing, type Failure, type Front, type Lookups, type Mark, type Message, type NotHandled, type Outcome, type Parked,
   type Runtime, type Sending, type Settled, type Then, bodyOf, contextOf, envelop, executor, parse, performer, seal,
 } from '@lowtide/core'
 import type { AnyApp, AnyDeployment } from './deployment.js'
@@ -14,7 +14,7 @@ import { rebuild } from './rebuild.js'
 
 type Left<A> = E.Either<NotHandled, A>
 /** Starts one process of a deployment: its handlers' lanes and consumers, then its fronts. */
-export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly only?: string | undefined } = {}): Promise<AnyApp> => {
+export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly only?: string | undefined } & Pick<Executing, 'overlay'> = {}): Promise<AnyApp> => {
   const where = `[${d.name}]`, { options } = d, only = o.only === undefined || o.only === '' ? undefined : o.only
   if (only !== undefined && !(only in d.processes)) throw new Error(`${where} has no process '${only}'${nearest(only, Object.keys(d.processes))}`)
   const members = Object.entries(d.processes).flatMap(([name, list]) => only === undefined || name === only ? list : [])
@@ -27,7 +27,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const opened = await d.shell.open({ tables: [...tables.values()], channels, consumers: running.map(consumerOf), runtime, options })()
   if (E.isLeft(opened)) throw new Error(`${where} the shell '${d.shell.name}' cannot start: ${opened.left.failure}`)
   const { store, transport } = opened.right, { unitLimit } = d.shell.guarantees
-  const env = { store, tables, bindings: d.ports, log: runtime.log, fanOut: options.fanOut, unitLimit, source: d.name, instance: runtime.newId() }
+  const env = { store, tables, bindings: d.ports, log: runtime.log, fanOut: options.fanOut, unitLimit, source: d.name, instance: runtime.newId(), ...(o.overlay && { overlay: o.overlay }) }
   const lanes = [...groupsOf(mine), ...performers.map(p => [p])].map(group => ({ group, ...lane({ execute: executor(env), runtime, options, unitLimit }) }))
   const laneOf = (h: AnyDecider) => lanes.find(l => l.group.includes(h))!
   const consumers = await Promise.all(running.map(handler => consume({ handler, lane: laneOf(handler), store, transport, runtime, options })))

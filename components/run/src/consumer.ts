@@ -19,7 +19,7 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
     if (known?.of.fence === fence) return known
     const track: Track = { open: [], of: { consumer: handler.name, channel, partition, fence } }
     tracks.set(trackId(channel, partition), track)
-    if (!consumer.broadcast) for (const p of await patiently(() => store.parked({ consumer: handler.name, channel })())) if (p.partition === partition && p.state !== 'failed') lane.held.add(laneKey(handler.name, channel, p.key))
+    if (!consumer.broadcast) for (const p of await patiently(() => store.parked({ consumer: handler.name, channel })())) if (p.partition === partition && p.state !== 'failed' && (p.raw === undefined || p.key !== '')) lane.held.add(laneKey(handler.name, channel, p.key))
     return track
   }
   /** Until the store answers. */

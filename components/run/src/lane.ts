@@ -84,14 +84,15 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
     held, block, release,
     blocked: (key: string): boolean => waiting.has(key),
     take: (handler: AnyDecider, message: Message, channel: string, ticket: Ticket): void => {
-      const why: { last?: Failure } = {}
+      const why: { last?: Failure } = {}, { unfit } = ticket
       const job: Job = {
-        handler, message, key: laneKey(handler.name, channel, message.subject), slot: ticket.slot, do: ticket.skip ? 'skip' : 'run', attempts: 0, losses: 0, broke: 0,
+        // what is unfit fails in its turn, behind all before it of its key; bytes without a key hold none
+        handler: unfit === undefined ? handler : { ...handler, lookup: () => { throw { failure: unfit, retry: false } satisfies Failure } }, message,
+        key: laneKey(handler.name, channel, message.type === '' && message.subject === '' ? message.id : message.subject), slot: ticket.slot, do: ticket.skip ? 'skip' : 'run', attempts: 0, losses: 0, broke: 0,
         ...(ticket.redrive && { redrive: ticket.redrive.id }), ...((ticket.redrive || ticket.skip) && { first: true }), settle: result => settled(job, ticket, why, result),
       }
       open++
-      if (ticket.unfit !== undefined) settled(job, ticket, why, E.left({ failure: ticket.unfit, retry: false }))
-      else submit(job)
+      submit(job)
     },
     idle: (): Promise<void> => open === 0 ? Promise.resolve() : new Promise(resolve => { idle.push(resolve) }),
     inFlight: (): number => open,

@@ -16,7 +16,8 @@ export const rebuild = async ({ store, handlers, runtime, ...env }: Omit<Executi
   const channels = [...new Set(writers.flatMap(w => w.in.map(t => t.channel.channel)))]
   const shadow = await store.shadow(tables)()
   if (E.isLeft(shadow)) return E.left(unavailable(shadow.left))
-  const execute = executor({ ...env, store: { ...shadow.right, seen: () => async () => E.right([]) } })
+  const projects = (consumer: string): boolean => own.some(h => h.kind === 'projector' && h.name === consumer)
+  const execute = executor({ ...env, store: { ...shadow.right, seen: () => async () => E.right([]), commit: unit => shadow.right.commit({ ...unit, marks: unit.marks.filter(m => projects(m.consumer)) }) } })
   let upTo: readonly Reach[] = [], events = 0
   for (;;) {
     const next = await store.history(channels, upTo, page)()

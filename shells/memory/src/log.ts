@@ -4,7 +4,7 @@ import type { Batch, Channel, Message, Reach, Runtime } from '@lowtide/core'
 interface Log { readonly partitions: { readonly at: number; readonly message: Message }[][]; readonly readers: Set<Reader>[]; readonly groups: Set<Group> }
 interface Reader { readonly wake: () => void }
 export interface Listener { batch(batch: Batch): Promise<void>; revoked(channel: string, partition: string): void }
-export interface Member { readonly instance: string; readonly runtime: Runtime; readonly on: Listener }
+export interface Member { readonly instance: string; readonly runtime: Runtime; readonly on: Listener; /** Most messages of a batch. */ readonly buffer: number }
 interface Owner { readonly member: Member; readonly fence: string; stop: () => void }
 interface Group { readonly name: string; readonly channels: Set<string>; members: readonly Member[]; readonly owners: Map<string, Owner>; readonly applied: Map<string, number>; behind: number }
 
@@ -32,14 +32,14 @@ export const logs = (count: number) => {
   const moved = (): void => { for (const look of [...waiting]) look() }
 
   /** Hands a partition out from `cursor`, a batch at a time; the next one when the last is taken. */
-  const read = (channel: string, p: number, fence: string, from: number, { runtime, on }: Member): (() => void) => {
+  const read = (channel: string, p: number, fence: string, from: number, { runtime, on, buffer }: Member): (() => void) => {
     const log = logOf(channel), messages = log.partitions[p]!
     let cursor = from, busy = false, open = true, called = false
     const pump = async (): Promise<void> => {
       called = false
       if (busy || !open || cursor >= messages.length) return
       busy = true
-      const deliveries = messages.slice(cursor, cursor + most).map(({ message }, i) => ({ position: String(cursor + i), message }))
+      const deliveries = messages.slice(cursor, cursor + Math.min(most, buffer)).map(({ message }, i) => ({ position: String(cursor + i), message }))
       cursor += deliveries.length
       await on.batch({ channel, partition: String(p), fence, deliveries })
       busy = false

@@ -49,7 +49,7 @@ export const memory = ({ world = memoryWorld() }: MemoryOptions = {}): Shell & {
       const transport: Transport = {
         publish: messages => attempt(() => { for (const { channel, message } of messages) log.append(channel, own(message)) }),
         subscribe: (consumer, on) => async () => {
-          const member = { instance, runtime, on }
+          const member = { instance, runtime, on, buffer: options.buffer }
           let leave = consumer.broadcast ? log.listen(consumer.channels, member) : log.join(consumer.name, consumer.channels, member)
           const back = (): void => { if (!consumer.broadcast) { leave(); leave = log.join(consumer.name, consumer.channels, member) } }
           rejoin.add(back)

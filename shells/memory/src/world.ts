@@ -5,12 +5,12 @@ import { keep } from './rows.js'
 
 export type News = 'outcome' | 'applied' | 'parked'
 const no = (failure: string): E.Either<Failure, never> => E.left({ failure, retry: false })
-const markId = (m: Pick<Mark, 'consumer' | 'id'>): string => `${m.consumer}\u0000${m.id}`
+type Asked = Pick<Mark, 'consumer' | 'id'>
 const nothing: readonly never[] = []
 
 /** What outlives an instance: rows, logs, inbox, checkpoints, parked messages. Instances that are given the same world share it. `partitions`: of each channel, 8. */
 export const memoryWorld = (o: { readonly partitions?: number } = {}) => {
-  const shapes = new Map<string, AnyTable>(), marks = new Map<string, Mark>(), parked = new Map<string, Parked>(), count = new Map<string, number>()
+  const shapes = new Map<string, AnyTable>(), parked = new Map<string, Parked>(), count = new Map<string, number>()
   const watchers: { readonly [what in News]: Set<() => void> } = { outcome: new Set(), applied: new Set(), parked: new Set() }, told = new Set<News>()
   const log = logs(o.partitions ?? 8), leases = new Map<string, number>()
   let version = 0
@@ -35,30 +35,35 @@ export const memoryWorld = (o: { readonly partitions?: number } = {}) => {
     for (const e of outcome.events ?? nothing) { const r = at.get(e.id)!; upTo.set(`${r.channel}\u0000${r.partition}`, r) }
     return { ...outcome, upTo: [...upTo.values()] }
   }
+  /** A mark of an event is no more than its time: there is one for each message and consumer. */
+  const inbox = new Map<string, Map<string, Mark | string>>()
+  const inboxOf = (consumer: string): Map<string, Mark | string> => { let box = inbox.get(consumer); if (box === undefined) { box = new Map(); inbox.set(consumer, box) } return box }
+  const markOf = ({ consumer, id }: Asked): Mark | undefined => { const m = inbox.get(consumer)?.get(id); return typeof m === 'string' ? { consumer, id, body: '', time: m } : m }
+  const seen = (asked: readonly Asked[]): readonly Mark[] => asked.flatMap(m => markOf(m) ?? nothing)
   /** A few of the oldest, each time: what the window has left behind is forgotten. */
-  const forget = (before: number): void => {
+  const forget = (consumer: string, before: number): void => {
     let n = 0
-    for (const [id, m] of marks) { if (++n > 2 || Date.parse(m.time) >= before) return; marks.delete(id) }
+    for (const [id, m] of inboxOf(consumer)) { if (++n > 2 || Date.parse(typeof m === 'string' ? m : m.time) >= before) return; inboxOf(consumer).delete(id) }
   }
 
   const commit = (unit: Unit, oldest: number): Committed => {
-    const fenced = unit.checkpoints.filter(c => !log.owns(c.consumer, c.channel, c.partition, c.fence)), seen = unit.marks.flatMap(m => marks.get(markId(m)) ?? nothing)
+    const fenced = unit.checkpoints.filter(c => !log.owns(c.consumer, c.channel, c.partition, c.fence)), before = seen(unit.marks)
     const checks = unit.checks.filter(c => !tables.holds(c)), { stale, broken, finals } = tables.foresee(unit.writes)
-    if (fenced.length + seen.length + checks.length + stale.length + broken.length > 0) return { conflict: { fenced, seen, broken, stale: [...checks.map(c => c.key), ...stale] } }
+    if (fenced.length + before.length + checks.length + stale.length + broken.length > 0) return { conflict: { fenced, seen: before, broken, stale: [...checks.map(c => c.key), ...stale] } }
 
     tables.apply(finals)
     const at = new Map<string, Reach>()
     for (const { channel, message } of unit.emits) at.set(message.id, log.append(channel, message))
     const stand = unit.marks.map(m => {
       const mark = m.outcome ? { ...m, outcome: reached(m.outcome, at) } : m
-      marks.set(markId(mark), mark)
+      inboxOf(m.consumer).set(m.id, m.outcome || m.body !== '' ? mark : m.time)
       return mark
     })
     for (const p of unit.parks) put(p)
     for (const id of unit.unparks) drop(id)
     for (const c of unit.checkpoints) log.move(c.consumer, c)
     if (unit.checkpoints.length > 0) tell('applied')
-    if (unit.marks.length > 0) { forget(oldest); tell('outcome') }
+    if (unit.marks.length > 0) { forget(unit.marks[0]!.consumer, oldest); tell('outcome') }
     if (unit.parks.length + unit.unparks.length > 0) { tell('parked'); tell('applied') }
     return { marks: stand }
   }
@@ -76,7 +81,7 @@ export const memoryWorld = (o: { readonly partitions?: number } = {}) => {
       return E.right(undefined)
     },
     answer: (l: Parameters<typeof tables.answer>[0]) => tables.answer(l),
-    seen: (asked: readonly Pick<Mark, 'consumer' | 'id'>[]): readonly Mark[] => asked.flatMap(m => marks.get(markId(m)) ?? nothing),
+    seen,
     applied: (consumer: string) => ({ upTo: log.applied(consumer), parked: count.get(consumer) ?? 0 }),
     unpark: (id: string, how: 'redrive' | 'discard'): E.Either<Failure, void> => {
       const p = parked.get(id)
@@ -93,18 +98,20 @@ export const memoryWorld = (o: { readonly partitions?: number } = {}) => {
       return E.right(undefined)
     },
     shadow: (list: readonly AnyTable[]) => {
-      const rows = keep(list, versions), names = list.map(t => t.name)
+      const rows = keep(list, versions), names = list.map(t => t.name), done: Mark[] = []
       return {
         answer: rows.answer,
         commit: (unit: Unit): Committed => {
           const { stale, broken, finals } = rows.foresee(unit.writes), checks = unit.checks.filter(c => !rows.holds(c))
           if (stale.length + broken.length + checks.length > 0) return { conflict: { stale: [...checks.map(c => c.key), ...stale], broken, seen: [], fenced: [] } }
           rows.apply(finals)
+          done.push(...unit.marks)
           return { marks: unit.marks }
         },
         swap: (channels: readonly string[], upTo: readonly Reach[]): boolean => {
           if (!log.ends(channels, upTo)) return false
           tables.adopt(rows, names)
+          for (const m of done) inboxOf(m.consumer).set(m.id, m.time)
           return true
         },
       }

@@ -1,7 +1,7 @@
 import type { Emit, Message } from '@lowtide/core'
 import { Priced, PricedLater, priceList, prices } from '../functions.js'
 import { unreadable } from '../instance.js'
-import { type Trial, law } from '../trial.js'
+import { type Trial, inOnePartition, law } from '../trial.js'
 import { numbered } from './traffic.js'
 
 const later = new URL('../later.js', import.meta.url).href
@@ -10,8 +10,8 @@ const garbage = (t: Trial, key: string, n = 0): Emit => priced(t, t.id('x'), n, 
 const cents = async (t: Trial): Promise<readonly (readonly [string, number])[]> => (await t.rows(prices)).map(r => [r.id, r.cents])
 
 export const decoded = law(7, 'what cannot be decoded is poison, what is newer is not', {
-  'bytes that nobody can read are parked with their text, and hold the key that the transport knows': async t => {
-    const bad = t.id('bad'), good = t.id('good'), worker = await t.start([priceList], { options: { partitions: 1 } })
+  'bytes that nobody can read are parked with their text, and hold the key that the transport knows': inOnePartition(async t => {
+    const bad = t.id('bad'), good = t.id('good'), worker = await t.start([priceList])
     await worker.publish(priced(t, bad, 1), garbage(t, bad), priced(t, bad, 2), priced(t, good, 1))
     await t.becomes(() => cents(t), [[bad, t.guarantees.parkedKey === 'held' ? 1 : 2], [good, 1]], 'the prices')
     const parked = await worker.parked({ consumer: priceList.name })
@@ -19,13 +19,13 @@ export const decoded = law(7, 'what cannot be decoded is poison, what is newer i
     t.ok(parked[0]!.reason.includes('JSON'), `the reason names what is wrong; found '${parked[0]!.reason}'`)
     await worker.discard(parked[0]!.id)
     await t.becomes(() => cents(t), [[bad, 2], [good, 1]], 'the prices after it was discarded')
-  },
-  'without a key they hold nothing': async t => {
-    const good = t.id('good'), worker = await t.start([priceList], { options: { partitions: 1 } })
+  }),
+  'without a key they hold nothing': inOnePartition(async t => {
+    const good = t.id('good'), worker = await t.start([priceList])
     await worker.publish(garbage(t, '', 1), priced(t, good, 1), garbage(t, '', 2), priced(t, good, 2))
     await t.becomes(() => cents(t), [[good, 2]], 'the prices')
     await t.becomes(async () => (await worker.parked({ consumer: priceList.name })).map(p => p.state), ['parked', 'parked'], 'what is parked')
-  },
+  }),
   'data that does not fit its schema is parked at once, with the name of the field': async t => {
     const bad = t.id('bad'), worker = await t.start([priceList])
     await worker.publish(priced(t, bad, 1, { data: { product: bad, cents: 'many', currency: 'EUR' } }))

@@ -1,6 +1,6 @@
 import { Append, append, bell, journal, journals, lists, ring } from '../functions.js'
 import type { Node } from '../node.js'
-import { law } from '../trial.js'
+import { inOnePartition, law } from '../trial.js'
 import { numbered, patient } from './traffic.js'
 
 export const ordered = law(4, 'ordered per key', {
@@ -22,13 +22,13 @@ export const ordered = law(4, 'ordered per key', {
     await Promise.all(names.map(async list => { for (const item of items) await front.send(Append({ list, item, ...(t.random() < 0.3 && { later: t.random() < 0.5 ? 'fails' : 'throws' }) })) }))
     await t.becomes(() => t.rows(journals), names.map(id => ({ id, items })), 'the journals')
   },
-  'also when all of them wait in the channel before the first is handled': async t => {
+  'also when all of them wait in the channel before the first is handled': inOnePartition(async t => {
     const names = ['a', 'b'].map(t.id), items = numbered(12), front = await t.start([append])
     t.outside.rule('throws', { say: 'throw', times: 2 })
     for (const item of items) for (const list of names) await front.send(Append({ list, item, ...(item === 'i003' && { later: 'throws' }) }))
-    await t.start([journal], { options: { partitions: 1 } })
+    await t.start([journal])
     await t.becomes(() => t.rows(journals), names.map(id => ({ id, items })), 'the journals')
-  },
+  }),
   'a command that one process sends to itself does not overtake one of its key that is tried again': async t => {
     const list = t.id('list'), items = numbered(8), worker = await t.start([append])
     t.outside.rule('fails', { say: 'fail', times: 2 })
@@ -36,8 +36,8 @@ export const ordered = law(4, 'ordered per key', {
     t.equal(sent.map(s => s.verdict), items.map(() => 'accepted'), 'the outcomes')
     t.equal((await t.row(lists, list))?.items, items, 'the list')
   },
-  'keys do not wait for each other': async t => {
-    const slow = t.id('slow'), fast = t.id('fast'), items = numbered(5), options = { partitions: 1, retries: 10_000 }
+  'keys do not wait for each other': inOnePartition(async t => {
+    const slow = t.id('slow'), fast = t.id('fast'), items = numbered(5), options = { retries: 10_000 }
     t.outside.rule('stuck', { say: 'fail' })
     const worker = await t.start([append, journal], { options })
     for (const item of items) for (const list of [slow, fast]) await worker.send(Append({ list, item, ...(list === slow && item === 'i000' && { later: 'stuck' }) }))
@@ -45,7 +45,7 @@ export const ordered = law(4, 'ordered per key', {
     t.equal(await t.row(journals, slow), undefined, 'the journal of the key that is stuck')
     t.outside.release('stuck')
     await t.becomes(async () => (await t.row(journals, slow))?.items, items, 'the journal of the key that was stuck')
-  },
+  }),
   'while instances join, leave and die': async t => {
     const names = ['a', 'b', 'c', 'd', 'e'].map(t.id), items = numbered(24), front = await t.start([append]), running: Node[] = [await t.start([journal])]
     t.outside.rule('fails', { say: 'fail', times: 1 })

@@ -1,12 +1,12 @@
 import { Append, Appended, append, bell, journal, journals, listView, lists, ring, views } from '../functions.js'
 import type { Node } from '../node.js'
-import { type Trial, law } from '../trial.js'
+import { type Trial, inOnePartition, law } from '../trial.js'
 import { numbered } from './traffic.js'
 
 const held = (t: Trial): boolean => t.guarantees.parkedKey === 'held'
 /** A list whose second event is poison for the journal, and one beside it. */
 const poisoned = async (t: Trial, items = numbered(4)): Promise<{ readonly worker: Node; readonly bad: string; readonly good: string; readonly items: readonly string[] }> => {
-  const bad = t.id('bad'), good = t.id('good'), worker = await t.start([append, journal], { options: { partitions: 1 } })
+  const bad = t.id('bad'), good = t.id('good'), worker = await t.start([append, journal])
   t.outside.rule('poison', { say: 'throw' })
   for (const item of items) for (const list of [bad, good]) await worker.send(Append({ list, item, ...(list === bad && item === 'i001' && { later: 'poison' }) }))
   await t.becomes(async () => (await t.row(journals, good))?.items, items, 'the journal of the key beside the poisoned one')
@@ -31,15 +31,15 @@ export const contained = law(7, 'poison is contained', {
     const [parked] = await worker.parked({ consumer: journal.name })
     t.equal([parked!.attempts, parked!.reason.includes('told to throw'), parked!.message?.type], [5, true, Appended.type], 'attempts, reason and message of what is parked')
   },
-  'what comes after it on its key waits behind it or passes, as the shell promises; other keys go on': async t => { await poisoned(t) },
-  'what comes later still waits too, in order': async t => {
+  'what comes after it on its key waits behind it or passes, as the shell promises; other keys go on': inOnePartition(async t => { await poisoned(t) }),
+  'what comes later still waits too, in order': inOnePartition(async t => {
     const { worker, bad, items } = await poisoned(t), more = ['x', 'y', 'z']
     for (const item of more) await worker.send(Append({ list: bad, item }))
     if (!held(t)) return t.becomes(async () => (await t.row(journals, bad))?.items, [...items.filter(i => i !== 'i001'), ...more], 'the journal')
     await t.becomes(async () => (await worker.parked({ key: bad })).map(p => (p.message!.data as { item: string }).item), [...items.slice(1), ...more], 'what waits, in its order')
     return t.equal((await t.row(journals, bad))?.items, ['i000'], 'the journal')
-  },
-  'redrive goes on in order': async t => {
+  }),
+  'redrive goes on in order': inOnePartition(async t => {
     const { worker, bad, items } = await poisoned(t)
     t.outside.release('poison')
     t.equal(await worker.redrive(await head(worker, bad)), 'accepted', 'the answer of redrive')
@@ -48,8 +48,8 @@ export const contained = law(7, 'poison is contained', {
     await t.until('the journal to be whole', async () => (await t.row(journals, bad))?.items.length === all.length)
     if (held(t)) t.equal((await t.row(journals, bad))?.items, all, 'the journal')
     await t.becomes(() => worker.parked({ key: bad }), [], 'what is parked')
-  },
-  'new messages of the key queue up behind a redrive': async t => {
+  }),
+  'new messages of the key queue up behind a redrive': inOnePartition(async t => {
     const { worker, bad, items } = await poisoned(t, numbered(10))
     t.outside.release('poison')
     const more = numbered(10).map(i => `more ${i}`)
@@ -57,8 +57,8 @@ export const contained = law(7, 'poison is contained', {
     for (const item of more) await worker.send(Append({ list: bad, item }))
     await t.until('the journal to be whole', async () => (await t.row(journals, bad))?.items.length === 20)
     if (held(t)) t.equal((await t.row(journals, bad))?.items, [...items, ...more], 'the journal')
-  },
-  'a redrive that fails stays parked and holds the rest': async t => {
+  }),
+  'a redrive that fails stays parked and holds the rest': inOnePartition(async t => {
     const { worker, bad } = await poisoned(t), id = await head(worker, bad), before = t.outside.asked.length
     await worker.redrive(id)
     await t.until('another attempt', async () => t.outside.asked.length > before)
@@ -69,33 +69,33 @@ export const contained = law(7, 'poison is contained', {
     t.outside.release('poison')
     await worker.redrive(id)
     await t.becomes(async () => (await worker.parked({ key: bad })).length, 0, 'the number of what is parked after a second redrive')
-  },
-  'discard gives it up, and the rest goes on': async t => {
+  }),
+  'discard gives it up, and the rest goes on': inOnePartition(async t => {
     const { worker, bad, items } = await poisoned(t)
     t.equal(await worker.discard(await head(worker, bad)), 'accepted', 'the answer of discard')
     await t.becomes(async () => (await t.row(journals, bad))?.items, items.filter(i => i !== 'i001'), 'the journal')
     await t.becomes(() => worker.parked({ key: bad }), [], 'what is parked')
     await worker.send(Append({ list: bad, item: 'after' }))
     await t.becomes(async () => (await t.row(journals, bad))?.items.at(-1), 'after', 'the last of the journal')
-  },
-  'a new owner holds the key, and redrives it': async t => {
+  }),
+  'a new owner holds the key, and redrives it': inOnePartition(async t => {
     const { worker, bad, items } = await poisoned(t)
     await worker.crash()
-    const next = await t.start([append, journal], { options: { partitions: 1 } })
+    const next = await t.start([append, journal])
     await next.send(Append({ list: bad, item: 'after' }))
     if (held(t)) await t.becomes(async () => (await next.parked({ key: bad })).map(p => p.state), ['parked', 'waiting', 'waiting', 'waiting'], 'what is parked')
     t.outside.release('poison')
     await next.redrive(await head(next, bad))
     await t.until('the journal to be whole', async () => (await t.row(journals, bad))?.items.length === 5)
     if (held(t)) t.equal((await t.row(journals, bad))?.items, [...items, 'after'], 'the journal')
-  },
-  'an operator may ask any instance': async t => {
+  }),
+  'an operator may ask any instance': inOnePartition(async t => {
     const { worker, bad } = await poisoned(t), other = await t.start([])
     t.outside.release('poison')
     t.equal((await other.parked({ key: bad })).map(p => p.id), (await worker.parked({ key: bad })).map(p => p.id), 'the list as another instance sees it')
     await other.redrive(await head(other, bad))
     await t.becomes(async () => (await t.row(journals, bad))?.items.length, 4, 'the length of the journal')
-  },
+  }),
   'a projection parks and holds its key too': async t => {
     const bad = t.id('bad'), good = t.id('good'), worker = await t.start([append, listView])
     for (const item of numbered(3)) for (const list of [bad, good]) await worker.send(Append({ list, item, spoil: list === bad && item === 'i001' }))

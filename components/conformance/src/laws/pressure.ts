@@ -2,7 +2,7 @@ import { Append, Appended, Bump, Count, Flood, Ping, Pinged, append, bump, count
 import { law } from '../trial.js'
 import { numbered } from './traffic.js'
 
-const options = { buffer: 16, partitions: 2 } as const
+const options = { buffer: 16 } as const
 
 export const bounded = law(10, 'back-pressure', {
   'a consumer that is slow holds few messages': async t => {
@@ -12,8 +12,8 @@ export const bounded = law(10, 'back-pressure', {
     const reader = await t.start([journal], { options })
     await t.until('the reader to be at work', async () => t.outside.waiting('slow') > 0)
     await t.clock.pass(2_000)
-    const { mostInFlight } = await reader.measured(), most = options.partitions * 2 * options.buffer
-    t.ok(mostInFlight <= most, `a reader held ${mostInFlight} of ${lots} messages; expected at most ${most}: two batches of a buffer, ${options.buffer}, in each of ${options.partitions} partitions`)
+    const { mostInFlight } = await reader.measured(), most = t.partitions * 2 * options.buffer
+    t.ok(mostInFlight <= most, `a reader held ${mostInFlight} of ${lots} messages; expected at most ${most}: two batches of a buffer, ${options.buffer}, in each of ${t.partitions} partitions`)
     t.outside.release('slow')
     await t.becomes(async () => (await t.rows(journals)).reduce((n, r) => n + r.items.length, 0), lots, 'the number of messages handled in the end')
   },

@@ -1,0 +1,4 @@
+import { conformance, local } from '@lowtide/conformance'
+import { site } from './site.js'
+
+conformance({ name: 'memory', make: local(site) })
