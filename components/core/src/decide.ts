@@ -6,7 +6,7 @@ import { type Trace, type overlay, trace } from './overlay.js'
 import type { AnyPort, Failure } from './port.js'
 import { parse } from './schema.js'
 import type { Bindings, Checkpoint, Emit, Mark, Parked, Position, Runtime, Store } from './shell.js'
-import type { AnyTable, Lookup } from './table.js'
+import type { AnyTable, Lookup, Lookups, Then } from './table.js'
 
 /** A place in a partition, until all before it is behind the checkpoint. */
 export interface Slot { readonly position: Position; done: boolean; readonly track: { readonly open: Slot[]; readonly of: Omit<Checkpoint, 'position'> } }
@@ -21,8 +21,8 @@ export interface Job {
   /** The id of the parked message that this is; taken off the list when done. */
   redrive?: string
   attempts: number
-  /** What the executor has learned of it: conflicts lost, rows to know first, the constraint it broke and how often, whether it wants a unit of its own, its mark of an earlier run. */
-  losses: number; also?: readonly Lookup[]; constraint?: string; broke: number; alone?: boolean; seen?: Mark
+  /** What the executor has learned of it: its lookups, conflicts lost, rows to know first, the constraint it broke and how often, whether it wants a unit of its own, its mark of an earlier run. */
+  losses: number; asks?: Lookups | Then; also?: readonly Lookup[]; constraint?: string; broke: number; alone?: boolean; seen?: Mark
   settle(result: Settled): void
 }
 export interface Executing {
@@ -38,6 +38,8 @@ export interface Executing {
 /** One message, decided in memory: what it touched, and what it asks to commit, unless it failed. */
 export interface Decided { readonly job: Job; readonly trace: Trace; readonly emits: readonly Emit[]; readonly mark?: Mark | undefined; readonly failure?: Failure | undefined }
 
+/** A handler is pure: it is asked once what it looks up. */
+export const asksOf = (job: Job): Lookups | Then => job.asks ??= job.handler.lookup?.(job.message) ?? {}
 /** Commands have one space of ids, whichever handler takes them. */
 export const markId = ({ handler, message }: Job): Pick<Mark, 'consumer' | 'id'> => ({ consumer: handler.kind === 'command' ? '' : handler.name, id: message.id })
 export const contextOf = (message: Message, name: string, log: Runtime['log']): Ctx => ({
@@ -74,7 +76,7 @@ export const decide = (env: Executing, job: Job, index: number, rows: ReturnType
   if (job.do !== 'run') return nothing
   if (job.broke > 1) return constraint(job.constraint!)
   try {
-    const lookups = h.lookup?.(m) ?? {}
+    const lookups = asksOf(job)
     let data = answers(isThen(lookups) ? lookups.first : lookups, t, rows.read)
     if (isThen(lookups) && !stopped()) data = { ...data, ...answers(lookups.next(data as never), t, rows.read) }
     if (stopped()) return nothing

@@ -1,10 +1,10 @@
 import * as E from 'fp-ts/lib/Either.js'
-import { type Decided, type Executing, type Job, decide, markId } from './decide.js'
+import { type Decided, type Executing, type Job, asksOf, decide, markId } from './decide.js'
 import { fetcher, isThen } from './fetch.js'
 import { overlay, trace } from './overlay.js'
 import type { Failure } from './port.js'
-import type { Checkpoint, Conflict, Mark, Unit } from './shell.js'
-import type { Lookup } from './table.js'
+import type { Checkpoint, Conflict, Emit, Mark, Parked, Unit } from './shell.js'
+import type { Lookup, Then } from './table.js'
 
 /** Conflicts in a row that one message may lose before it counts as an attempt. */
 const patience = 20
@@ -13,15 +13,19 @@ const owns = ({ handler, slot }: Job, c: Checkpoint): boolean => c.consumer === 
 
 /** All that these decisions commit, folded. A checkpoint moves to the end of what is then done without a gap. */
 const unitOf = (decided: readonly Decided[], rows: ReturnType<typeof overlay>): Unit => {
-  const done = decided.filter(d => d.failure === undefined), slots = new Set(done.map(d => d.job.slot))
+  const done = decided.filter(d => d.failure === undefined), slots = new Set(done.flatMap(d => d.job.slot ?? []))
   const checkpoints = [...new Set(done.flatMap(d => d.job.handler.settings.each === 'instance' ? [] : d.job.slot?.track ?? []))].flatMap(({ open, of }) => {
     const gap = open.findIndex(s => !s.done && !slots.has(s)), last = open[(gap < 0 ? open.length : gap) - 1]
     return last ? [{ ...of, position: last.position }] : []
   })
-  return {
-    ...rows.fold(done.map(d => d.trace)), emits: done.flatMap(d => d.emits), marks: done.flatMap(d => d.mark ?? []), checkpoints,
-    parks: done.flatMap(d => d.job.do === 'park' ? d.job.parked ?? [] : []), unparks: done.flatMap(d => d.job.do === 'park' ? [] : d.job.redrive ?? []),
+  const unit = { ...rows.fold(done), emits: [] as Emit[], marks: [] as Mark[], parks: [] as Parked[], unparks: [] as string[], checkpoints }
+  for (const { job, emits, mark } of done) {
+    unit.emits.push(...emits)
+    if (mark !== undefined) unit.marks.push(mark)
+    if (job.do === 'park') unit.parks.push(job.parked!)
+    else if (job.redrive !== undefined) unit.unparks.push(job.redrive)
   }
+  return unit
 }
 const isEmpty = (u: Unit): boolean => [u.marks, u.parks, u.unparks, u.emits, u.checkpoints].every(part => part.length === 0)
 
@@ -44,6 +48,7 @@ const losersOf = (decided: readonly Decided[], { stale, broken, seen, fenced }: 
 /** How many jobs from the head may share a unit: not the same id twice, not two effects of one key, none that wants to be alone. */
 const headOf = (queue: readonly Job[], limit: number): number => {
   const ids = new Set<string>()
+  if (queue.length === 1) return 1
   for (const [i, j] of queue.entries()) {
     const id = j.handler.kind === 'effect' ? j.key : `${j.handler.name}\u0000${j.message.id}`
     if (i >= limit || (i > 0 && j.alone) || (j.do === 'run' && ids.has(id))) return i
@@ -93,9 +98,13 @@ export const executor = (env: Executing) => {
   /** Fetches what the lookups of these jobs ask for, as far as it can be foreseen. What throws here throws again when it decides. */
   const prefetch = async (jobs: readonly Job[], source: ReturnType<typeof fetcher>): Promise<Failure | undefined> => {
     const foreseen = <A>(look: () => A, none: A): A => { try { return look() } catch { return none } }
-    const lookups = jobs.filter(j => j.do === 'run').map(j => foreseen(() => j.handler.lookup?.(j.message) ?? {}, {}))
-    const failure = await source.fetch([...lookups.flatMap(l => Object.values(isThen(l) ? l.first : l)), ...jobs.flatMap(j => j.also ?? [])])
-    const chained = lookups.filter(isThen)
+    const wanted: Lookup[] = [], chained: Then[] = []
+    for (const j of jobs) {
+      const l = j.do === 'run' ? foreseen(() => asksOf(j), {}) : {}
+      if (isThen(l)) chained.push(l)
+      wanted.push(...Object.values(isThen(l) ? l.first : l), ...j.also ?? [])
+    }
+    const failure = await source.fetch(wanted)
     if (failure !== undefined || chained.length === 0) return failure
     const { read } = overlay(source.known, env.tables, parents)
     return source.fetch(chained.flatMap(l => foreseen(() => Object.values(l.next(source.answers(l.first, trace(), read) as never)), [])))

@@ -26,16 +26,16 @@ export const trace = (): Trace => ({ reads: new Map(), wrote: new Set(), pages: 
 type Deltas = { readonly [column: string]: number }
 /** The second's fields, added to the first's. */
 const sum = (to: Deltas, by: Deltas): Deltas => ({ ...to, ...Object.fromEntries(Object.entries(by).map(([f, n]) => [f, (to[f] ?? 0) + n])) })
+const pick = (fields: readonly string[], row: Row): Row => { const some: { [column: string]: unknown } = {}; for (const f of fields) some[f] = row[f]; return some }
 const equals = (equal: Row, row: Row | null | undefined): boolean => row != null && Object.keys(equal).every(f => atOf([f], equal) === atOf([f], row))
 const whole = (fields: readonly string[], row: Row | null | undefined): At | undefined => row == null || fields.some(f => row[f] == null) ? undefined : atOf(fields, row)
 
 /** The rows as the messages before have staged them, over the facts. Exact, or it says that it cannot answer. `tables` by name; `parents` are referred to. */
 export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, parents: ReadonlySet<string>) => {
   const staged = new Map<string, Staged>(), taken = new Map<string, { readonly at: At | null; readonly job: number }>()
-  const journal: (() => void)[] = []
+  const journal: [Map<string, unknown>, string, unknown][] = []
   const write = <V>(map: Map<string, V>, key: string, value: V): void => {
-    const old = map.get(key)
-    journal.push(() => { if (old === undefined) map.delete(key); else map.set(key, old) })
+    journal.push([map, key, map.get(key)])
     map.set(key, value)
   }
   const current = (key: string): Row | null | undefined => {
@@ -76,7 +76,7 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
     return row == null ? [] : [row]
   }
   /** The key columns of a row that is known at this place. */
-  const rowAt = (table: AnyTable, at: At): Row => { const row = current(keyOf(table.name, at)); return row == null ? {} : Object.fromEntries(table.key.map(f => [f, row[f]])) }
+  const rowAt = (table: AnyTable, at: At): Row => { const row = current(keyOf(table.name, at)); return row == null ? {} : pick(table.key, row) }
 
   const set = (p: Place, before: Row | null, after: Row | null, add: Staged['by'] | undefined, job: number, t: Trace): void => {
     const key = keyOf(p.table.name, p.at), old = staged.get(key)
@@ -87,7 +87,7 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
       if (free !== undefined) { const k = keyOf(p.table.name, free, index); t.wrote.add(k); write(taken, k, { at: null, job }) }
       if (take === undefined) return
       const k = keyOf(p.table.name, take, index), freed = taken.get(k)
-      const by = holder(p.table, index, take, Object.fromEntries(fields.map(f => [f, after![f]])), t)
+      const by = holder(p.table, index, take, pick(fields, after!), t)
       if (by !== null && by !== undefined && by !== p.at) { t.broken ??= `${p.table.name}.${fields.join('+')}`; lookAt({ table: p.table, at: by, columns: rowAt(p.table, by) }, t) }
       if (freed !== undefined && freed.at === null && freed.job !== job && known.unique.get(k) !== null) t.cut = true // folded, one statement would see both holders
       t.wrote.add(k); write(taken, k, { at: p.at, job })
@@ -99,7 +99,7 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
 
   /** Stages one change of a message, or notes in the trace what stops it. */
   const apply = (table: AnyTable, a: Alter, job: number, t: Trace): void => {
-    const p: Place = { table, at: a.at, columns: 'key' in a ? a.key : Object.fromEntries(table.key.map(f => [f, a.row[f]])) }
+    const p: Place = { table, at: a.at, columns: 'key' in a ? a.key : pick(table.key, a.row) }
     const key = keyOf(table.name, a.at), now = current(key)
     const fit = (row: Row): Row => { // as the store will give it back: checked, its columns in their order, frozen
       const fault = atOf(table.key, row) === a.at ? misfit(table, row) : `an update of '${table.name}' sets its key; remove the row and insert another`, whole: { [column: string]: unknown } = {}
@@ -146,9 +146,9 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
   return {
     read, apply, settle,
     keep: (): void => { journal.length = 0 },
-    undo: (): void => { for (let step = journal.pop(); step !== undefined; step = journal.pop()) step() },
+    undo: (): void => { for (const [map, key, old] of journal.splice(0).toReversed()) if (old === undefined) map.delete(key); else map.set(key, old) },
     /** All staged rows folded, one write a row, and the checks of what these decisions read and nobody here writes. */
-    fold: (traces: readonly Trace[]): { readonly checks: readonly Check[]; readonly writes: readonly Write[] } => {
+    fold: (decided: readonly { readonly trace: Trace }[]): { readonly checks: readonly Check[]; readonly writes: readonly Write[] } => {
       const writes = new Map<string, Write>(), checks = new Map<string, Check>()
       for (const [key, s] of staged) {
         const base = known.rows.get(key), place = { key, table: s.table.name, at: s.at, columns: s.columns }
@@ -157,7 +157,7 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
         else if (base) writes.set(key, { ...place, op: 'remove', version: base.version })
         else checks.set(key, { ...place, version: undefined })
       }
-      for (const t of traces) for (const [key, { table, at, columns, index }] of t.reads) {
+      for (const { trace: t } of decided) for (const [key, { table, at, columns, index }] of t.reads) {
         const place = { key, table: table.name, at, columns }
         if (index !== undefined) { if (known.unique.get(key) === null && (taken.get(key)?.at ?? null) === null) checks.set(key, { ...place, index }) }
         else if (known.rows.has(key) && (writes.get(key)?.op ?? 'add') === 'add') checks.set(key, { ...place, version: known.rows.get(key)?.version })

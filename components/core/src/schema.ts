@@ -35,30 +35,56 @@ export const parse = <O>(schema: Schema<unknown, O>, value: unknown): E.Either<r
 /** Probed with nothing, an asynchronous schema shows itself at once; one that waits only for certain values shows itself in `parse`. */
 export const isAsync = (schema: Schema): boolean => schema['~standard'].validate(undefined) instanceof Promise
 
-const unstorable = /[\u0000\p{Surrogate}]/u
 const forbidden = new Set(['__proto__', 'constructor', 'prototype'])
 /** Bounds on what a message may hold: levels of nesting, and bytes of its JSON. */
 export const limits = { depth: 64, bytes: 200 * 1024 } as const
+const storable = (text: string): boolean => text.isWellFormed() && !text.includes('\u0000')
 
-/** What JSON carries unchanged through every store: a frozen copy, or an error that names the path. `undefined` fields vanish, as in JSON. */
-export const seal = <A>(value: A, path = '', depth = 0): A => {
-  const refuse = (found: string): never => { throw new TypeError(`${path === '' ? 'the value' : path}: expected JSON that every store can keep, found ${found}`) }
-  if (typeof value === 'string') return unstorable.test(value) ? refuse('a NUL character or a lone surrogate') : value
+interface Unfit { readonly found: string; path: string }
+const refuse = (found: string): never => { const unfit: Unfit = { found, path: '' }; throw unfit } // oxlint-disable-line no-throw-literal -- caught in `seal`
+const copy = (value: unknown, depth: number): unknown => {
+  if (typeof value === 'string') return storable(value) ? value : refuse('a NUL character or a lone surrogate')
   if (typeof value === 'number') return !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)) ? refuse(`the number ${value}, which JSON or 2^53 cannot hold`) : value
   if (value === null || typeof value === 'boolean') return value
   if (typeof value !== 'object') return refuse(typeof value)
   if (depth >= limits.depth) return refuse(`more than ${limits.depth} levels`)
-  if (Array.isArray(value)) return Object.freeze(value.map((v: unknown, i) => seal(v, `${path}[${i}]`, depth + 1))) as A
-  const proto: unknown = Object.getPrototypeOf(value)
-  if (proto !== Object.prototype && proto !== null) return refuse(`an object of class ${(value as object).constructor?.name}`)
-  const copy: Record<string, unknown> = {}
-  for (const name of Object.keys(value)) {
-    const field = (value as Record<string, unknown>)[name]
-    if (forbidden.has(name) || unstorable.test(name)) refuse(`a field named '${name}'`)
-    if (field !== undefined) copy[name] = seal(field, path === '' ? name : `${path}.${name}`, depth + 1)
+  if (Array.isArray(value)) return Object.freeze(value.map((v: unknown, i) => within(`[${i}]`, v, depth)))
+  const proto: unknown = Object.getPrototypeOf(value), fields = value as Record<string, unknown>, made: Record<string, unknown> = {}
+  if (proto !== Object.prototype && proto !== null) return refuse(`an object of class ${fields.constructor?.name}`)
+  for (const name of Object.keys(fields)) {
+    if (forbidden.has(name) || !storable(name)) refuse(`a field named '${name}'`)
+    if (fields[name] !== undefined) made[name] = within(name, fields[name], depth)
   }
-  return Object.freeze(copy) as A
+  return Object.freeze(made)
+}
+/** The path is only spelled when something is wrong. */
+const within = (name: string, value: unknown, depth: number): unknown => {
+  try { return copy(value, depth + 1) } catch (e) {
+    const unfit = e as Unfit
+    unfit.path = unfit.path === '' || unfit.path.startsWith('[') ? name + unfit.path : `${name}.${unfit.path}`
+    throw unfit
+  }
+}
+/** What JSON carries unchanged through every store: a frozen copy, or an error that names the path. `undefined` fields vanish, as in JSON. */
+export const seal = <A>(value: A, path = ''): A => {
+  try { return copy(value, 0) as A } catch (e) {
+    const unfit = e as Unfit, at = [path, unfit.path].filter(x => x !== '').join('.')
+    throw new TypeError(`${at === '' ? 'the value' : at}: expected JSON that every store can keep, found ${unfit.found}`, { cause: e })
+  }
+}
+/** At least the bytes of its JSON, and quickly told. */
+export const atMost = (value: unknown): number => {
+  if (typeof value === 'string') return value.length * 6 + 2
+  if (typeof value !== 'object' || value === null) return 24
+  let sum = 2
+  for (const name in value) sum += name.length * 6 + 4 + atMost((value as Record<string, unknown>)[name])
+  return sum
 }
 
 /** JSON with the fields in one order: the same text exactly when the values are equal. */
-export const canonical = (value: unknown): string => JSON.stringify(value, (_name, v: unknown) => v !== null && typeof v === 'object' && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => a < b ? -1 : 1)) : v)
+export const canonical = (value: unknown): string => {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`
+  const fields = value as Record<string, unknown>
+  return `{${Object.keys(fields).sort().filter(n => fields[n] !== undefined).map(n => `${JSON.stringify(n)}:${canonical(fields[n])}`).join()}}`
+}

@@ -93,8 +93,8 @@ export interface Transport {
   /** For callers and relays; results leave through `commit`. */
   publish(messages: readonly Emit[]): TaskEither<Failure, void>
   subscribe(consumer: Consumer, on: { batch(batch: Batch): Promise<void>; revoked(channel: string, partition: string): void }): TaskEither<Failure, { close(): Promise<void> }>
-  /** Waits at intake until these channels have room (10); results of handlers never wait. */
-  room(channels: readonly Channel[]): Promise<void>
+  /** At intake: what to wait for until these channels have room (10), if they have none; results of handlers never wait. */
+  room(channels: readonly Channel[]): Promise<void> | undefined
   reached(applied: Position, upTo: Position): boolean
 }
 

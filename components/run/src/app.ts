@@ -32,6 +32,12 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const laneOf = (h: AnyDecider) => lanes.find(l => l.group.includes(h))!
   const consumers = await Promise.all(running.map(handler => consume({ handler, lane: laneOf(handler), store, transport, runtime, options })))
 
+  let lastMs = NaN, lastText = ''
+  const stamp = (): string => { // made once a millisecond
+    const ms = runtime.now()
+    if (ms !== lastMs) { lastMs = ms; lastText = new Date(ms).toISOString() }
+    return lastText
+  }
   let looking = false, stopPoll = (): void => {}
   const look = async (): Promise<void> => { // hints may be lost: the poll is what counts
     if (looking) return
@@ -55,7 +61,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
     if (taker === undefined) return refuse('invalid', `no function of this deployment takes the command '${draft.type}'${nearest(draft.type, takers.keys())}`)
     const commandId = c.id ?? runtime.newId(), parsed = parse(taker.type.schema, draft.data)
     const caller = E.tryCatch(() => seal({ id: commandId, actor: c.actor, tenant: c.tenant }, 'caller'), String)
-    const made = E.isLeft(caller) ? E.left([{ path: 'caller', message: caller.left }]) : E.isLeft(parsed) ? parsed : envelop(taker.type, parsed.right, { id: commandId, source: d.name, time: new Date(runtime.now()).toISOString(), correlationid: commandId, actor: c.actor, tenant: c.tenant, traceparent: c.traceparent })
+    const made = E.isLeft(caller) ? E.left([{ path: 'caller', message: caller.left }]) : E.isLeft(parsed) ? parsed : envelop(taker.type, parsed.right, { id: commandId, source: d.name, time: stamp(), correlationid: commandId, actor: c.actor, tenant: c.tenant, traceparent: c.traceparent })
     if (E.isLeft(made)) return refuse('invalid', `'${draft.type}': ${made.left.map(i => `${i.path === '' ? 'the data' : i.path}: ${i.message}`).join('; ')}`, { commandId, issues: made.left })
     return taker.handler.allow?.(contextOf(made.right, taker.handler.name, runtime.log), made.right) === false ? refuse('forbidden', `'${draft.type}' is not allowed for ${c.actor === undefined ? 'an anonymous caller' : `'${c.actor}'`}`, { commandId }) : made
   }
@@ -69,7 +75,8 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
     return waits.outcome(m, handler.name, transport.publish([{ channel: type.channel.channel, message: m }]), patience)
   }
   const outcomeOf = (m: Message, o_: Sending, after: readonly AnyDecider[] | undefined): Promise<Left<Outcome>> => waits.within(o_.timeout ?? options.timeout, m.id, async patience => {
-    await transport.room(out.get(m.type)!)
+    const room = transport.room(out.get(m.type)!)
+    if (room) await room
     if (patience.over) return refuse('busy', 'the intake is full', { commandId: m.id })
     const mark = await handle(m, patience)
     if (E.isLeft(mark)) return mark

@@ -3,11 +3,15 @@ import type { Runtime } from '@lowtide/core'
 import { start } from './app.js'
 import type { App, Deployment } from './deployment.js'
 
+/** So many times in a row the next batch follows at once; then timers and sockets have their turn. */
+const breath = 64
+let soons = 0
+
 /** The clock, chance and log of a real process. The log goes to standard error, one line an entry. */
 export const system: Runtime = {
   now: Date.now, random: Math.random, newId: randomUUID,
   after: (ms, call) => { const t = setTimeout(call, ms); return () => clearTimeout(t) },
-  soon: call => { setImmediate(call) },
+  soon: call => { if (++soons % breath === 0) setImmediate(call); else queueMicrotask(call) },
   log: (level, text, fields) => { if (level !== 'info') process.stderr.write(`${level}: ${text}${fields ? ` ${JSON.stringify(fields)}` : ''}\n`) },
 }
 

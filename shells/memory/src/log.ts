@@ -110,9 +110,9 @@ export const logs = (count: number) => {
     },
     applied: (consumer: string): readonly Reach[] => [...groups.get(consumer)?.applied ?? []].map(([key, position]) => ({ channel: key.slice(0, key.indexOf('\u0000')), partition: key.slice(key.indexOf('\u0000') + 1), position: String(position) })),
     /** Resolves when no group that somebody serves is so far behind on these channels. */
-    room: (channels: readonly Channel[], most_: number): Promise<void> => {
-      const full = (): boolean => channels.some(c => { for (const g of all.get(c.channel)?.groups ?? []) if (g.behind >= most_ && g.members.length > 0) return true; return false })
-      if (!full()) return Promise.resolve()
+    room: (channels: readonly Channel[], most_: number): Promise<void> | undefined => {
+      const full = (): boolean => { for (const c of channels) for (const g of all.get(c.channel)?.groups ?? []) if (g.behind >= most_ && g.members.length > 0) return true; return false }
+      if (!full()) return undefined
       return new Promise(resolve => { const look = (): void => { if (!full()) { waiting.delete(look); resolve() } }; waiting.add(look) })
     },
     /** Resolves when the groups that nobody but this instance serves have read all. */

@@ -12,12 +12,13 @@ export const guarantees: Guarantees = {
 }
 
 const ok = <A>(value: A) => (): Promise<E.Either<Failure, A>> => Promise.resolve(E.right(value))
-const attempt = <A>(call: () => A) => (): Promise<E.Either<Failure, A>> => Promise.resolve(E.tryCatch(call, e => ({ failure: `[memory] ${e instanceof Error ? e.message : String(e)}`, retry: false })))
+const attempt = <A>(call: () => A) => async (): Promise<E.Either<Failure, A>> => {
+  try { return E.right(call()) } catch (e) { return E.left({ failure: `[memory] ${e instanceof Error ? e.message : String(e)}`, retry: false }) }
+}
 /** Nothing is shared with a caller: what is not frozen is copied. */
 const own = <A>(value: A): A => Object.isFrozen(value) ? value : seal(value)
-const owned = (u: Unit): Unit => ({
-  ...u, writes: u.writes.map(w => w.op === 'insert' || w.op === 'update' ? { ...w, row: own(w.row) } : w), emits: u.emits.map(e => Object.isFrozen(e.message) ? e : { channel: e.channel, message: own(e.message) }),
-})
+const owned = (u: Unit): Unit => u.writes.every(w => !('row' in w) || Object.isFrozen(w.row)) && u.emits.every(e => Object.isFrozen(e.message)) ? u
+  : { ...u, writes: u.writes.map(w => 'row' in w ? { ...w, row: own(w.row) } : w), emits: u.emits.map(e => ({ channel: e.channel, message: own(e.message) })) }
 
 /**
  * A shell in memory: tables, channels, inbox and parked messages in one world. The reference for all others, and enough for tests and small tools.

@@ -31,6 +31,7 @@ export const memoryWorld = (o: { readonly partitions?: number } = {}) => {
     return list.filter(p => (consumer ?? p.consumer) === p.consumer && (channel ?? p.channel) === p.channel && (key ?? p.key) === p.key && (state ?? p.state) === p.state)
   }
   const reached = (outcome: Outcome, at: ReadonlyMap<string, Reach>): Outcome => {
+    if (outcome.events?.length === 1) return { ...outcome, upTo: [at.get(outcome.events[0]!.id)!] }
     const upTo = new Map<string, Reach>()
     for (const e of outcome.events ?? nothing) { const r = at.get(e.id)!; upTo.set(`${r.channel}\u0000${r.partition}`, r) }
     return { ...outcome, upTo: [...upTo.values()] }
