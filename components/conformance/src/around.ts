@@ -33,7 +33,7 @@ const changedStore = (store: Store, each: Each): Store => {
 const changedTransport = (transport: Transport, each: Each): Transport => ({
   ...transport,
   publish: messages => () => each('publish', transport.publish(messages)),
-  room: channels => each('room', () => transport.room(channels)),
+  room: channels => { const room = transport.room(channels); return room && each('room', () => room) },
   subscribe: (consumer, on) => () => each('subscribe', transport.subscribe(consumer, { ...on, batch: b => each('deliver', () => on.batch(b)) })),
 })
 /** Does something around every call between a shell and its instance. */

@@ -13,7 +13,10 @@ const sentOf = (r: E.Either<NotHandled, Outcome>): Sent => r._tag === 'Left' ? r
 
 /** An instance as the laws talk to it; each call lets time pass until it has ended. */
 export const node = (instance: Instance, clock: Clock, patience: number) => {
-  const call = <A>(operation: string, ...args: readonly unknown[]): Promise<A> => clock.during(`the end of ${operation}`, patience, instance.call(operation, args) as Promise<A>)
+  const call = <A>(operation: string, ...args: readonly unknown[]): Promise<A> => {
+    const { timeout = 0 } = (args.at(-1) ?? {}) as Caller
+    return clock.during(`the end of ${operation}`, patience + timeout, instance.call(operation, args) as Promise<A>)
+  }
   const done = async (operation: string, ...args: readonly unknown[]): Promise<string> => {
     const r = await call<E.Either<NotHandled, unknown>>(operation, ...args)
     return r._tag === 'Left' ? r.left.notHandled : 'accepted'

@@ -100,7 +100,7 @@ export const saboteurs: readonly Saboteur[] = [
     return E.right({ conflict: { ...conflict, seen: conflict.seen.map(m => ({ ...m, body: unit.marks.find(x => markId(x) === markId(m))!.body })) } })
   }) },
   { name: 'has an unbounded buffer', law: 10, spares: 5, shell: transport(t => ({ subscribe: (consumer, on) => t.subscribe(consumer, { ...on, batch: async b => { void on.batch(b) } }) })) },
-  { name: 'never lets intake wait', law: 10, spares: 5, shell: transport(() => ({ room: () => Promise.resolve() })) },
+  { name: 'never lets intake wait', law: 10, spares: 5, shell: transport(() => ({ room: () => undefined })) },
   { name: 'drops on close', law: 11, spares: 5, shell: shell => changed(shell, o => {
     let closing = false
     return {

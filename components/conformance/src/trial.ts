@@ -14,13 +14,22 @@ export const everything: readonly AnyDecider[] = (Object.values(suite.functions)
 const options: Partial<Options> = { retries: 3, backoffBase: 10, backoffCap: 100, poll: 50, lease: 1_000, timeout: 30_000, grace: 5_000 }
 const patience = 60_000
 
+const shown = (v: unknown): string => { const text = JSON.stringify(v) ?? 'undefined'; return text.length > 600 ? `${text.slice(0, 600)}…` : text }
+const isObject = (v: unknown): v is { readonly [name: string]: unknown } => typeof v === 'object' && v !== null
+/** The first place in which they differ. */
+const difference = (found: unknown, expected: unknown, path = ''): string => {
+  const key = isObject(found) && isObject(expected) && Array.isArray(found) === Array.isArray(expected) ? [...new Set([...Object.keys(expected), ...Object.keys(found)])].find(k => !isDeepStrictEqual(found[k], expected[k])) : undefined
+  return key === undefined || shown(expected).length < 80 ? `expected ${shown(expected)}, found ${shown(found)}${path === '' ? '' : ` at ${path}`}`
+    : difference((found as { [k: string]: unknown })[key], (expected as { [k: string]: unknown })[key], path === '' ? key : `${path}.${key}`)
+}
+
 interface Launching { readonly options?: Partial<Options>; readonly faults?: Faults; readonly module?: string; readonly whole?: boolean }
 export interface Setting { readonly make: Make; readonly prefix: string; readonly seed: number; readonly effort: number; readonly partitions: number; readonly sabotage?: string | undefined }
 
 /** What a law is tried with: a fresh world, ids of its own in it, and words to say what must hold. */
 export const trial = async (setting: Setting) => {
   const { make, prefix, seed, effort, partitions, sabotage } = setting, world: World = await make({ seed, partitions }), nodes: Instance[] = [], others: { close(): Promise<void> }[] = []
-  const out = outside(world.clock.now), random = chance(seed), shown = (v: unknown): string => JSON.stringify(v) ?? 'undefined'
+  const out = outside(world.clock.now), random = chance(seed)
   const fail = (what: string): never => { throw new Error(`${what} (ids ${prefix}…, seed ${seed})`) }
   const mine = (text: unknown): boolean => typeof text === 'string' && text.startsWith(prefix)
   let children = 0
@@ -46,18 +55,18 @@ export const trial = async (setting: Setting) => {
     done: (port: string): readonly string[] => out.done.filter(d => d.port === port && mine(d.list)).map(d => d.item),
     /** A message as somebody else would publish it. */
     emit: (type: AnyType, data: unknown, o: Partial<Message> = {}): Emit => {
-      const id = o.id ?? idOf(prefix, type.type, shown(data)), time = new Date(world.clock.now()).toISOString()
+      const id = o.id ?? idOf(prefix, type.type, JSON.stringify(data)), time = new Date(world.clock.now()).toISOString()
       const made = envelop(type, data, { id, source: 'elsewhere', time, correlationid: id }, o.subject ?? type.keyOf(data))
       return E.isLeft(made) ? fail(`no '${type.type}' can be made of ${shown(data)}: ${made.left[0]!.message}`) : { channel: type.channel.channel, message: { ...made.right, ...o } }
     },
 
     until: <A>(what: string, condition: () => Promise<A>): Promise<A> => world.clock.until(what, patience, condition).catch((e: Error) => fail(e.message)),
-    equal: (found: unknown, expected: unknown, what: string): void => { if (!isDeepStrictEqual(found, expected)) fail(`${what}: expected ${shown(expected)}, found ${shown(found)}`) },
+    equal: (found: unknown, expected: unknown, what: string): void => { if (!isDeepStrictEqual(found, expected)) fail(`${what}: ${difference(found, expected)}`) },
     ok: (holds: unknown, what: string): void => { if (!holds) fail(what) },
     /** Until it is so; then what was found instead is told. */
     becomes: async (look: () => Promise<unknown>, expected: unknown, what: string): Promise<void> => {
       let last: unknown
-      try { await world.clock.until(what, patience, async () => isDeepStrictEqual(last = await look(), expected)) } catch { fail(`${what}: expected ${shown(expected)}, found ${shown(last)} for ${patience / 1000} s`) }
+      try { await world.clock.until(what, patience, async () => isDeepStrictEqual(last = await look(), expected)) } catch { fail(`${what}: ${difference(last, expected)} for ${patience / 1000} s`) }
     },
     /** Settings of another world, which is closed with this one. */
     child: (same: boolean): Setting => ({ ...setting, prefix: same ? prefix : `${prefix}.${children++}` }),

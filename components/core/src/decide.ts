@@ -3,7 +3,7 @@ import { failureOf, type fetcher, isThen } from './fetch.js'
 import { type AnyDecider, type Ctx, type Rejection, accept } from './handler.js'
 import { type Draft, type Message, bodyOf, envelop, idOf } from './message.js'
 import { type Trace, type overlay, trace } from './overlay.js'
-import type { AnyPort, Failure } from './port.js'
+import type { Failure } from './port.js'
 import { parse } from './schema.js'
 import type { Bindings, Checkpoint, Emit, Mark, Parked, Position, Runtime, Store } from './shell.js'
 import type { AnyTable, Lookup, Lookups, Then } from './table.js'
@@ -38,6 +38,8 @@ export interface Executing {
 /** One message, decided in memory: what it touched, and what it asks to commit, unless it failed. */
 export interface Decided { readonly job: Job; readonly trace: Trace; readonly emits: readonly Emit[]; readonly mark?: Mark | undefined; readonly failure?: Failure | undefined }
 
+const none: readonly never[] = []
+const stopped = (t: Trace): boolean => t.needs.length > 0 || t.cut
 /** A handler is pure: it is asked once what it looks up. */
 export const asksOf = (job: Job): Lookups | Then => job.asks ??= job.handler.lookup?.(job.message) ?? {}
 /** Commands have one space of ids, whichever handler takes them. */
@@ -46,12 +48,6 @@ export const contextOf = (message: Message, name: string, log: Runtime['log']): 
   now: message.time, actor: message.actor, tenant: message.tenant, id: label => idOf(message.id, name, label),
   log: (text, fields) => log('info', text, { handler: name, message: message.id, correlationid: message.correlationid, ...fields }),
 })
-/** The handler that acts on the world for a port: its lookup is the deed, its decision that it is done. */
-export const performer = (port: AnyPort): AnyDecider => ({
-  kind: 'effect', name: `effect-${port.port}`, in: [port.message!], out: [], tables: [], ports: [port], settings: {}, write: {},
-  lookup: m => ({ done: { lookup: port.port, ask: { op: 'effect', at: m.id, args: m.data } } }), operate: () => accept(),
-})
-
 const envelopeOf = (env: Executing, { handler: h, message: m }: Job, draft: Draft, index: number): Emit => {
   const type = draft.kind === 'effect' ? h.ports.find(p => p.port === draft.type)?.message : h.out.find(t => t.type === draft.type)
   if (type === undefined) throw new TypeError(`handler '${h.name}' made '${draft.type}', which stands neither in its out nor in its effects`)
@@ -64,44 +60,50 @@ const envelopeOf = (env: Executing, { handler: h, message: m }: Job, draft: Draf
   return { channel: type.channel.channel, message: made.right }
 }
 
+const marked = (job: Job, outcome: Mark['outcome']): Mark => {
+  const { handler: h, message: m } = job, command = h.kind === 'command'
+  return { consumer: command ? '' : h.name, id: m.id, body: command ? bodyOf(m.type, m.data) : '', time: m.time, outcome: command ? outcome : undefined }
+}
+const plain = (job: Job, t: Trace): Decided => ({ job, trace: t, emits: none, mark: undefined, failure: undefined })
+const rejected = (job: Job, t: Trace, rejection: Rejection): Decided => {
+  const { handler: h, message: m } = job, d = plain(job, t)
+  if (h.kind === 'command') return { ...d, mark: marked(job, { commandId: m.id, rejection }) }
+  return { ...d, failure: { failure: `'${h.name}' cannot write what '${m.type}' asks for: ${rejection.message}`, retry: false } }
+}
+const forbidden = (job: Job, t: Trace, name: string): Decided => rejected(job, t, { code: 'constraint', message: `the constraint ${name} forbids it`, details: { constraint: name } })
+
 /** Runs one handler over what was fetched and staged: lookup, operate, write. What fails stages nothing. */
 export const decide = (env: Executing, job: Job, index: number, rows: ReturnType<typeof overlay>, { answers }: ReturnType<typeof fetcher>): Decided => {
-  const { handler: h, message: m } = job, t = trace(), nothing: Decided = { job, trace: t, emits: [] }
-  const stopped = (): boolean => t.needs.length > 0 || t.cut
-  const marked = (outcome: Mark['outcome']): Mark => ({ ...markId(job), body: h.kind === 'command' ? bodyOf(m.type, m.data) : '', time: m.time, outcome })
-  const rejected = (rejection: Rejection): Decided => h.kind === 'command' ? { ...nothing, mark: marked({ commandId: m.id, rejection }) }
-    : { ...nothing, failure: { failure: `'${h.name}' cannot write what '${m.type}' asks for: ${rejection.message}`, retry: false } }
-  const constraint = (name: string): Decided => rejected({ code: 'constraint', message: `the constraint ${name} forbids it`, details: { constraint: name } })
-
-  if (job.do !== 'run') return nothing
-  if (job.broke > 1) return constraint(job.constraint!)
+  const { handler: h, message: m } = job, t = trace()
+  if (job.do !== 'run') return plain(job, t)
+  if (job.broke > 1) return forbidden(job, t, job.constraint!)
   try {
     const lookups = asksOf(job)
     let data = answers(isThen(lookups) ? lookups.first : lookups, t, rows.read)
-    if (isThen(lookups) && !stopped()) data = { ...data, ...answers(lookups.next(data as never), t, rows.read) }
-    if (stopped()) return nothing
+    if (isThen(lookups) && !stopped(t)) data = { ...data, ...answers(lookups.next(data as never), t, rows.read) }
+    if (stopped(t)) return plain(job, t)
     const decision = h.operate?.(contextOf(m, h.name, env.log), m, data) ?? accept()
-    if (E.isLeft(decision)) return rejected(decision.left)
-    const drafts = decision.right
+    if (E.isLeft(decision)) return rejected(job, t, decision.left)
+    const drafts = decision.right, emits: Emit[] = [], events: Message[] = []
     if (drafts.length > env.fanOut) throw new TypeError(`handler '${h.name}' made ${drafts.length} results of one message; expected at most ${env.fanOut} (option fanOut)`)
-    const emits = drafts.map((draft, i) => envelopeOf(env, job, draft, i))
-    const events = emits.flatMap((e, i) => drafts[i]!.kind === 'event' ? e.message : [])
-    for (const event of h.kind === 'projector' ? [m] : events) for (const { change, alter } of h.write[event.type]?.(event) ?? []) {
-      if (t.broken !== undefined) break
+    for (const draft of drafts) {
+      const emit = envelopeOf(env, job, draft, emits.length)
+      emits.push(emit)
+      if (draft.kind === 'event') events.push(emit.message)
+    }
+    for (const event of h.kind === 'projector' ? [m] : events) for (const { change, alter } of h.write[event.type]?.(event) ?? none) {
       const table = h.tables.find(x => x.name === change)
       if (table === undefined) throw new TypeError(`handler '${h.name}' writes table '${change}', which is not in its uses`)
-      rows.apply(table, alter, index, t)
+      if (t.broken === undefined) rows.apply(table, alter, index, t)
     }
     rows.settle(t)
-    if (stopped() || t.broken !== undefined) {
-      rows.undo()
-      t.wrote.clear()
-      return t.broken === undefined || stopped() ? nothing : constraint(t.broken)
-    }
-    return { ...nothing, emits, mark: h.settings.each === 'instance' ? undefined : marked(h.kind === 'command' ? { commandId: m.id, events } : undefined) }
+    if (!stopped(t) && t.broken === undefined) return { job, trace: t, emits, mark: h.settings.each === 'instance' ? undefined : marked(job, { commandId: m.id, events }), failure: undefined }
+    rows.undo()
+    t.wrote.length = 0
+    return stopped(t) ? plain(job, t) : forbidden(job, t, t.broken!)
   } catch (e) {
     rows.undo()
-    t.wrote.clear()
-    return { ...nothing, failure: failureOf(e) }
+    t.wrote.length = 0
+    return { ...plain(job, t), failure: failureOf(e) }
   }
 }

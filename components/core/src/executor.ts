@@ -33,13 +33,13 @@ const isEmpty = (u: Unit): boolean => [u.marks, u.parks, u.unparks, u.emits, u.c
 const losersOf = (decided: readonly Decided[], { stale, broken, seen, fenced }: Conflict): ReadonlySet<Decided> => {
   const losers = new Set<Decided>(), wrote = new Set([...stale, ...broken.map(b => b.key)]), touched = new Set(wrote), pages = new Set<string>(), keys = new Set<string>()
   for (const d of decided) {
-    const reads = [...d.trace.reads.keys()], writes = [...d.trace.wrote]
-    const out = (d.mark && seen.some(sameMark(d.mark))) || fenced.some(c => owns(d.job, c)) || keys.has(d.job.key) || reads.some(k => wrote.has(k)) || writes.some(k => touched.has(k) || pages.has(k.slice(0, k.indexOf('\u0000'))))
+    const { reads, wrote: writes } = d.trace
+    const out = (d.mark && seen.some(sameMark(d.mark))) || fenced.some(c => owns(d.job, c)) || keys.has(d.job.key) || reads.some(r => wrote.has(r.key)) || writes.some(k => touched.has(k) || pages.has(k.slice(0, k.indexOf('\u0000'))))
     if (!out) continue
     losers.add(d)
     keys.add(d.job.key)
     for (const k of writes) { wrote.add(k); touched.add(k) }
-    for (const k of reads) touched.add(k)
+    for (const r of reads) touched.add(r.key)
     for (const table of d.trace.pages) pages.add(table)
   }
   return losers.size > 0 ? losers : new Set(decided)
@@ -86,11 +86,11 @@ export const executor = (env: Executing) => {
   }
   /** A loser goes again, knowing the rows that surprised it; one that broke a constraint goes alone, and the second time the answer stands. */
   const lose = ({ job, mark, trace: t }: Decided, { stale, broken, seen, fenced }: Conflict, unit: Unit, later: Set<Job>): void => {
-    const before = mark && seen.find(sameMark(mark)), broke = stale.some(k => t.wrote.has(k) || t.reads.has(k)) ? undefined : broken.find(b => t.wrote.has(b.key))
+    const before = mark && seen.find(sameMark(mark)), broke = stale.some(k => t.wrote.includes(k) || t.reads.some(r => r.key === k)) ? undefined : broken.find(b => t.wrote.includes(b.key))
     if (fenced.some(c => owns(job, c))) return job.settle(E.left({ failure: 'the partition has another owner now', retry: false, fenced: true }))
     if (before) return again(job, before, later)
     if (++job.losses > patience) return job.settle(E.left({ failure: `'${job.handler.name}' lost ${patience} conflicts in a row`, retry: true, busy: true }))
-    job.also = [...unit.writes, ...unit.checks].filter(w => stale.includes(w.key) && t.wrote.has(w.key) && w.columns !== undefined && !('index' in w)).map(w => ({ lookup: w.table, ask: { op: 'get', at: w.at, key: w.columns } }))
+    job.also = [...unit.writes, ...unit.checks].filter(w => stale.includes(w.key) && t.wrote.includes(w.key) && w.columns !== undefined && !('index' in w)).map(w => ({ lookup: w.table, ask: { op: 'get', at: w.at, key: w.columns } }))
     if (broke) { job.alone = true; job.broke++; job.constraint = broke.constraint }
     later.add(job)
   }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
-import { type Deep, type Input, type Issue, type Output, type Schema, type Stable, atMost, canonical, limits, type of, parse, seal } from './schema.js'
+import { type Deep, type Input, type Issue, type Output, type Schema, type Stable, atMost, canonical, limits, type of, seal } from './schema.js'
 
 /** A message in its envelope: CloudEvents 1.0 attributes, four documented extensions, and `tenant` and `actor`. On a wire, `partitionkey` is the `subject`. */
 export interface Message<T extends string = string, D = unknown> {
@@ -65,7 +65,6 @@ export const idOf = (...parts: readonly (string | number)[]): string => {
 export const bodyOf = (type: string, data: unknown): string => hash('sha256', type + canonical(data), 'base64url')
 
 type Rest = Omit<Message, 'type' | 'data' | 'subject' | 'dataschema'>
-const issueOf = (e: unknown): E.Either<readonly Issue[], never> => E.left([{ path: '', message: e instanceof Error ? e.message : String(e) }])
 /** Puts what a schema has parsed, or a handler has made, into an envelope: sealed, keyed, at most 200 KiB. */
 export const envelop = (type: AnyType, data: unknown, r: Rest, key?: string): E.Either<readonly Issue[], Message> => {
   try {
@@ -76,17 +75,5 @@ export const envelop = (type: AnyType, data: unknown, r: Rest, key?: string): E.
     const bytes = atMost(message) > limits.bytes ? Buffer.byteLength(JSON.stringify(message)) : 0
     if (bytes > limits.bytes) throw new TypeError(`the message '${type.type}' is too large: expected at most ${limits.bytes} bytes, found ${bytes}; keep large things elsewhere and send a reference`)
     return E.right(Object.freeze(message))
-  } catch (e) { return issueOf(e) }
-}
-
-/** Opens a message that comes from outside the process: lifted from its version, then parsed. A version that this process does not know yet is `newer`: a rolling deploy, not poison. */
-export const open = (type: AnyType, message: Message): E.Either<'newer' | readonly Issue[], Message> => {
-  const version = Number(message.dataschema.slice(message.dataschema.lastIndexOf('/') + 1))
-  if (!(version >= 1)) return E.left([{ path: 'dataschema', message: `expected '${type.type}/N', found '${message.dataschema}'` }])
-  if (version > type.version) return E.left('newer')
-  try {
-    const lifted = type.steps.slice(version - 1).reduce<unknown>((old, lift) => lift(old as never), message.data)
-    const parsed = parse(type.schema, lifted)
-    return E.isLeft(parsed) ? parsed : E.right(Object.freeze({ ...message, dataschema: `${type.type}/${type.version}`, data: seal(parsed.right) }))
-  } catch (e) { return issueOf(e) }
+  } catch (e) { return E.left([{ path: '', message: e instanceof Error ? e.message : String(e) }]) }
 }

@@ -32,9 +32,6 @@ export const parse = <O>(schema: Schema<unknown, O>, value: unknown): E.Either<r
     : E.left(checked.issues.map(i => ({ path: (i.path ?? []).map(p => String(typeof p === 'object' ? p.key : p)).join('.'), message: i.message })))
 }
 
-/** Probed with nothing, an asynchronous schema shows itself at once; one that waits only for certain values shows itself in `parse`. */
-export const isAsync = (schema: Schema): boolean => schema['~standard'].validate(undefined) instanceof Promise
-
 const forbidden = new Set(['__proto__', 'constructor', 'prototype'])
 /** Bounds on what a message may hold: levels of nesting, and bytes of its JSON. */
 export const limits = { depth: 64, bytes: 200 * 1024 } as const

@@ -1,6 +1,6 @@
 import {
   type AnyDecider, type AnyResolver, type Caller, type Draft, type Executing, type Failure, type Front, type Lookups, type Mark, type Message, type NotHandled, type Outcome, type Parked,
-  type Runtime, type Sending, type Settled, type Then, bodyOf, contextOf, envelop, executor, parse, performer, seal,
+  type Runtime, type Sending, type Settled, type Then, bodyOf, contextOf, envelop, executor, parse, seal,
 } from '@lowtide/core'
 import type { AnyApp, AnyDeployment } from './deployment.js'
 import { groupsOf, isDecider, isQuery, isResolver, nearest } from './wiring.js'
@@ -10,6 +10,7 @@ import { consume, consumerOf } from './consumer.js'
 import { describe } from './describe.js'
 import { lane } from './lane.js'
 import { lookUp } from './look-up.js'
+import { performer } from './performer.js'
 import { rebuild } from './rebuild.js'
 
 type Left<A> = E.Either<NotHandled, A>

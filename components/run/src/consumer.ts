@@ -1,6 +1,7 @@
-import { type AnyDecider, type Batch, type Consumer, type Message, type Options, type Parked, type Runtime, type Slot, type Store, type Transport, open } from '@lowtide/core'
+import { type AnyDecider, type Batch, type Consumer, type Message, type Options, type Parked, type Runtime, type Slot, type Store, type Transport } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Lane, laneKey } from './lane.js'
+import { open } from './open.js'
 
 export const consumerOf = (h: AnyDecider): Consumer => ({ name: h.name, channels: [...new Map(h.in.map(t => [t.channel.channel, t.channel])).values()], broadcast: h.settings.each === 'instance' })
 const blank = (channel: string, key: string): Message => ({ id: '', source: '', type: '', subject: key, time: '', dataschema: '', data: null, correlationid: '', ...(channel && { source: channel }) })

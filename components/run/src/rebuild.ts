@@ -1,6 +1,7 @@
-import { type AnyDecider, type Executing, type Job, type NotHandled, type Reach, type Runtime, type Store, executor, open } from '@lowtide/core'
+import { type AnyDecider, type Executing, type Job, type NotHandled, type Reach, type Runtime, type Store, executor } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { refuse, unavailable } from './callers.js'
+import { open } from './open.js'
 
 const page = 500
 

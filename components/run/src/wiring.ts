@@ -1,4 +1,4 @@
-import { type AnyDecider, type AnyHandler, type AnyQuery, type AnyResolver, type AnyTable, type AnyType, type Schema, isAsync } from '@lowtide/core'
+import { type AnyDecider, type AnyHandler, type AnyQuery, type AnyResolver, type AnyTable, type AnyType, type Schema } from '@lowtide/core'
 import type { AnyDeployment } from './deployment.js'
 
 /** The known name with the fewest edits (Levenshtein), and all of them: `; nearest: 'x'; known: x, y`. */
@@ -7,6 +7,8 @@ export const nearest = (name: string, known: Iterable<string>): string => {
   const names = [...new Set(known)].sort((a, b) => distance(name, a) - distance(name, b))
   return names.length > 0 ? `; nearest: '${names[0]}'; known: ${names.toSorted().join(', ')}` : '; none is known'
 }
+/** Probed with nothing, an asynchronous schema shows itself at once; one that waits only for certain values shows itself when it parses. */
+const isAsync = (schema: Schema): boolean => schema['~standard'].validate(undefined) instanceof Promise
 export const isDecider = (h: AnyHandler): h is AnyDecider => h.kind === 'command' || h.kind === 'policy' || h.kind === 'projector'
 export const isResolver = (h: AnyHandler): h is AnyResolver => h.kind === 'resolver'
 export const isQuery = (h: AnyHandler): h is AnyQuery => h.kind === 'query'

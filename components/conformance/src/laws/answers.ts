@@ -52,7 +52,7 @@ export const answered = law(8, 'answered or timed out', {
     await t.start([listView])
     for (const [i, item] of numbered(10).entries()) {
       const got = await front.answer(appended, Append({ list, item }))
-      t.equal([got.verdict, (got.answer as { value: { count: number } }).value.count], ['accepted', i + 1], 'the answer and its count')
+      t.equal([got.verdict, (got.answer as { value?: { count: number } }).value?.count], ['accepted', i + 1], 'the answer and its count')
     }
     const sent = await front.send(Append({ list, item: 'more' }), { wait: 'projected' })
     t.equal([sent.verdict, (await t.row(views, list))?.count], ['accepted', 11], 'the outcome, and the view when it is projected')

@@ -23,25 +23,27 @@ export const healing = async (t: Trial, what: string, worker: Node, next: () => 
 /** One after the other and side by side: items for two lists, sent by one instance and handled by another, which may have faults. */
 export const traffic = async (t: Trial, faults: Faults, items = numbered(3)): Promise<{ readonly crashed: boolean; readonly sent: readonly Sent[] }> => {
   const names = [t.id('a'), t.id('b')], front = await t.start([])
-  const worker = await t.start(around, { faults }), sent: Sent[] = []
-  for (const list of names) for (const item of items) {
-    void front.send(Append({ list, item, does: ['ring', 'tell'] }), { ...patient, id: `${list} ${item}` }).then(s => { sent.push(s) }, () => {})
-  }
-  const all = names.length * items.length, whole = names.map(id => ({ id, items }))
+  const worker = await t.start(around, { faults })
+  const told = names.flatMap(list => items.map(item => front.tell(Append({ list, item, does: ['ring', 'tell'] }), { ...patient, id: `${list} ${item}` })))
+  const all = names.length * items.length
+  await t.until('all commands on their channel', async () => (await t.channel(Append)).length === all)
+  const came = new Map(names.map(id => [id, [] as string[]])) // callers that do not wait for each other come in any order
+  for (const m of await t.channel(Append)) came.get(m.subject)!.push((m.data as { item: string }).item)
+  const whole = names.map(id => ({ id, items: came.get(id)! }))
   const now = { lists: [] as unknown, journals: [] as unknown, views: [] as unknown, counters: [] as unknown, rung: [] as unknown, answered: 0 }
   const look = async (): Promise<typeof now> => Object.assign(now, {
     lists: await t.rows(lists), journals: await t.rows(journals), views: await t.rows(views), counters: await t.rows(counters),
-    rung: [...new Set(t.outside.done.filter(d => d.port === bell.port && names.includes(d.list)).map(d => `${d.list} ${d.item} ${d.key}`))].map(k => k.split(' ').slice(0, 2).join(' ')).toSorted(), answered: sent.filter(s => s.verdict === 'accepted').length,
+    rung: [...new Set(t.outside.done.filter(d => d.port === bell.port && names.includes(d.list)).map(d => `${d.list} ${d.item} ${d.key}`))].map(k => k.split(' ').slice(0, 2).join(' ')).toSorted(), answered: told.filter(x => x.sent?.verdict === 'accepted').length,
   })
   const expected = {
-    lists: whole, journals: whole, views: names.map(id => ({ id, items, count: items.length })), counters: names.map(id => ({ id, n: items.length })),
+    lists: whole, journals: whole, views: whole.map(({ id, items }) => ({ id, items, count: items.length })), counters: names.map(id => ({ id, n: items.length })),
     rung: names.flatMap(list => items.map(item => `${list} ${item}`)).toSorted(), answered: all,
   }
   const text = JSON.stringify(expected)
   try {
     await healing(t, 'all that was accepted to be handled', worker, () => t.start(around), async () => JSON.stringify(await look()) === text)
   } catch { t.equal(await look(), expected, `after the faults ${JSON.stringify(faults)} all is handled, and once`) }
-  return { crashed: worker.crashed(), sent }
+  return { crashed: worker.crashed(), sent: told.flatMap(x => x.sent ?? []) }
 }
 
 /** The same with a power cut before and after each call, until the calls of a run are fewer. */
