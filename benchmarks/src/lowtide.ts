@@ -1,4 +1,5 @@
 import type { NotHandled, Outcome, Schema, Shell, Store } from '@lowtide/core'
+import type { NotHandled } from '@lowtide/run'
 import { customers } from '@lowtide/customers'
 import { memory } from '@lowtide/memory'
 import { deployment, start, system } from '@lowtide/run'

@@ -1,4 +1,5 @@
-import { type AnyDecider, type AnyHandler, type AnyQuery, type AnyResolver, type Bindings, type Caller, type Draft, type Emit, type Message, type ParkedFilter, type Runtime, type Sending, type Shell, type Transport } from '@lowtide/core'
+import { type AnyDecider, type AnyHandler, type AnyQuery, type AnyResolver, type Bindings, type Draft, type Emit, type Message, type ParkedFilter, type Runtime, type Shell, type Transport } from '@lowtide/core'
+import type { Caller, Sending } from '@lowtide/run'
 import { deployment, start } from '@lowtide/run'
 import { changed } from './around.js'
 import { faulty } from './faults.js'

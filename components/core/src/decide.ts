@@ -1,12 +1,12 @@
 import * as E from 'fp-ts/lib/Either.js'
-import { failureOf, type fetcher, isThen } from './fetch.js'
+import { type Fetching, failureOf, type fetcher, isThen } from './fetch.js'
 import { type AnyDecider, type Ctx, type Rejection, accept } from './handler.js'
 import { type Draft, type Message, bodyOf, envelop, idOf } from './message.js'
 import { type Trace, type overlay, trace } from './overlay.js'
 import type { Failure } from './port.js'
 import { parse } from './schema.js'
-import type { Bindings, Checkpoint, Emit, Mark, Parked, Position, Runtime, Store } from './shell.js'
-import type { AnyTable, Lookup, Lookups, Then } from './table.js'
+import type { Checkpoint, Emit, Mark, Parked, Position, Runtime, Store } from './shell.js'
+import type { Lookup, Lookups, Then } from './table.js'
 
 /** A place in a partition, until all before it is behind the checkpoint. */
 export interface Slot { readonly position: Position; done: boolean; readonly track: { readonly open: Slot[]; readonly of: Omit<Checkpoint, 'position'> } }
@@ -25,9 +25,8 @@ export interface Job {
   losses: number; asks?: Lookups | Then; also?: readonly Lookup[]; constraint?: string; broke: number; alone?: boolean; seen?: Mark
   settle(result: Settled): void
 }
-export interface Executing {
-  readonly store: Pick<Store, 'fetch' | 'commit' | 'seen'>; readonly tables: ReadonlyMap<string, AnyTable>; readonly bindings: Bindings
-  readonly log: Runtime['log']; readonly fanOut: number; readonly unitLimit: number
+export interface Executing extends Fetching {
+  readonly store: Pick<Store, 'fetch' | 'commit' | 'seen'>; readonly log: Runtime['log']; readonly fanOut: number; readonly unitLimit: number
   /** The deployment's name; an event's source is it and the handler's name. */
   readonly source: string
   /** Tells instances apart where each has its own copy. */

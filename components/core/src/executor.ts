@@ -1,5 +1,5 @@
 import * as E from 'fp-ts/lib/Either.js'
-import { type Decided, type Executing, type Job, asksOf, decide, markId } from './decide.js'
+import { type Decided, type Executing, type Job, type Slot, asksOf, decide, markId } from './decide.js'
 import { fetcher, isThen } from './fetch.js'
 import { overlay, trace } from './overlay.js'
 import type { Failure } from './port.js'
@@ -11,23 +11,27 @@ const patience = 20
 const sameMark = (a: Pick<Mark, 'consumer' | 'id'>) => (b: Pick<Mark, 'consumer' | 'id'>): boolean => a.id === b.id && a.consumer === b.consumer
 const owns = ({ handler, slot }: Job, c: Checkpoint): boolean => c.consumer === handler.name && c.channel === slot?.track.of.channel && c.partition === slot.track.of.partition
 
-/** All that these decisions commit, folded. A checkpoint moves to the end of what is then done without a gap. */
-const unitOf = (decided: readonly Decided[], rows: ReturnType<typeof overlay>): Unit => {
-  const done = decided.filter(d => d.failure === undefined), slots = new Set(done.flatMap(d => d.job.slot ?? []))
-  const checkpoints = [...new Set(done.flatMap(d => d.job.handler.settings.each === 'instance' ? [] : d.job.slot?.track ?? []))].flatMap(({ open, of }) => {
-    const gap = open.findIndex(s => !s.done && !slots.has(s)), last = open[(gap < 0 ? open.length : gap) - 1]
-    return last ? [{ ...of, position: last.position }] : []
-  })
-  const unit = { ...rows.fold(done), emits: [] as Emit[], marks: [] as Mark[], parks: [] as Parked[], unparks: [] as string[], checkpoints }
-  for (const { job, emits, mark } of done) {
-    unit.emits.push(...emits)
-    if (mark !== undefined) unit.marks.push(mark)
-    if (job.do === 'park') unit.parks.push(job.parked!)
-    else if (job.redrive !== undefined) unit.unparks.push(job.redrive)
-  }
-  return unit
+/** Where a partition's checkpoint goes once these are done too: to the end of what is done without a gap. */
+const checkpointOf = ({ open, of }: Slot['track'], slots: ReadonlySet<Slot>): readonly Checkpoint[] => {
+  const gap = open.findIndex(s => !s.done && !slots.has(s)), last = open[(gap < 0 ? open.length : gap) - 1]
+  return last ? [{ ...of, position: last.position }] : []
 }
-const isEmpty = (u: Unit): boolean => [u.marks, u.parks, u.unparks, u.emits, u.checkpoints].every(part => part.length === 0)
+/** All that these decisions commit, folded. */
+const unitOf = (decided: readonly Decided[], rows: ReturnType<typeof overlay>): Unit => {
+  const emits: Emit[] = [], marks: Mark[] = [], parks: Parked[] = [], unparks: string[] = [], done: Decided[] = [], slots = new Set<Slot>(), tracks = new Set<Slot['track']>()
+  for (const d of decided) {
+    if (d.failure) continue
+    const { job: { slot, parked, redrive, handler, do: what }, mark } = d
+    done.push(d)
+    for (const e of d.emits) emits.push(e)
+    if (mark) marks.push(mark)
+    if (what === 'park') parks.push(parked!)
+    else if (redrive !== undefined) unparks.push(redrive)
+    if (slot && handler.settings.each !== 'instance') { slots.add(slot); tracks.add(slot.track) }
+  }
+  return { ...rows.fold(done), emits, marks, parks, unparks, checkpoints: [...tracks].flatMap(t => checkpointOf(t, slots)) }
+}
+const isEmpty = (u: Unit): boolean => u.marks.length + u.parks.length + u.unparks.length + u.emits.length + u.checkpoints.length === 0
 
 /** Who cannot stand: touched what no longer holds, was done already, or built on one of these, or shares its key. */
 const losersOf = (decided: readonly Decided[], { stale, broken, seen, fenced }: Conflict): ReadonlySet<Decided> => {
@@ -128,7 +132,7 @@ export const executor = (env: Executing) => {
 
   /** Commits the head of the queue; what it returns is still to do, in order. */
   const round = async (queue: readonly Job[]): Promise<readonly Job[]> => {
-    const size = headOf(queue, env.unitLimit), later = new Set(queue.slice(size)), source = fetcher(env, [...new Set(queue.slice(0, size).flatMap(j => j.handler.ports))])
+    const size = headOf(queue, env.unitLimit), later = new Set(queue.slice(size)), source = fetcher(env)
     let todo = queue.slice(0, size), failure = await prefetch(todo, source)
     while (failure === undefined && todo.length > 0) {
       const { rows, decided, needs, behind } = decideAll(todo, source)
@@ -143,9 +147,9 @@ export const executor = (env: Executing) => {
         todo = decided.filter(d => !losers.has(d)).map(d => d.job)
         continue
       }
-      const { marks } = committed.right, fails = decided.filter(d => d.failure)
+      const { marks } = committed.right, fails: Decided[] = []
       let next = 0
-      for (const d of decided) if (!d.failure) finish(d.job, d.mark && marks![next++])
+      for (const d of decided) if (d.failure) fails.push(d); else finish(d.job, d.mark && marks![next++])
       const stand = fails.length > 0 ? await env.store.seen(fails.map(d => markId(d.job)))() : E.right([]) // an accepted message that comes again may look like a failure
       for (const { job, failure: f } of fails) {
         const before = E.isRight(stand) ? stand.right.find(sameMark(markId(job))) : undefined
@@ -155,7 +159,7 @@ export const executor = (env: Executing) => {
       todo = []
     }
     if (failure !== undefined) failAll(todo, failure, later)
-    return queue.filter(j => later.has(j))
+    return later.size === 0 ? [] : queue.filter(j => later.has(j))
   }
   /** `admit` sees each job before each round and may keep it for later. */
   return async (jobs: readonly Job[], admit: (job: Job) => boolean): Promise<void> => {

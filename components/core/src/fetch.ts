@@ -6,9 +6,8 @@ import { type Schema, parse } from './schema.js'
 import type { Bindings, Fact, Store, TableLookup } from './shell.js'
 import type { AnyTable, Lookup, Lookups, Then } from './table.js'
 
-export interface Fetching { readonly store: Pick<Store, 'fetch' | 'seen'>; readonly tables: ReadonlyMap<string, AnyTable>; readonly bindings: Bindings }
-export const textOf = (e: unknown): string => e instanceof Error ? e.message : String(e)
-export const failureOf = (e: unknown): Failure => typeof e === 'object' && e !== null && 'failure' in e ? e as Failure : { failure: textOf(e), retry: true }
+export interface Fetching { readonly store: Pick<Store, 'fetch' | 'seen'>; readonly tables: ReadonlyMap<string, AnyTable>; readonly bindings: Bindings; readonly ports: ReadonlyMap<string, AnyPort> }
+export const failureOf = (e: unknown): Failure => typeof e === 'object' && e !== null && 'failure' in e ? e as Failure : { failure: e instanceof Error ? e.message : String(e), retry: true }
 export const isThen = (l: Lookups | Then): l is Then => typeof l['next'] === 'function'
 
 const idOfLookup = ({ lookup, ask }: Lookup): string => `${lookup}\u0000${ask.op}\u0000${ask.op === 'by' ? ask.index : ''}\u0000${ask.at}`
@@ -19,7 +18,7 @@ const fitting = (schema: Schema, value: unknown, what: string): E.Either<Failure
 }
 
 /** Answers lookups of tables and ports together, one round trip a stage, and remembers what it learned. */
-export const fetcher = ({ store, tables, bindings }: Fetching, ports: readonly AnyPort[]) => {
+export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
   const known = facts(), asked = new Map<string, E.Either<Failure, unknown>>(), had = new Set<string>()
 
   const perform = async (port: string, data: unknown, id: string): Promise<E.Either<Failure, unknown>> => {
@@ -27,7 +26,7 @@ export const fetcher = ({ store, tables, bindings }: Fetching, ports: readonly A
     return E.isLeft(done) || done.right.length > 0 ? done : bindings[port]!.effect!(data, id)()
   }
   const askPort = async (port: string, value: unknown): Promise<E.Either<Failure, unknown>> => {
-    const shape = ports.find(p => p.port === port)!.shape.ask!, args = fitting(shape.args, value, `the arguments of port '${port}'`)
+    const shape = ports.get(port)!.shape.ask!, args = fitting(shape.args, value, `the arguments of port '${port}'`)
     if (E.isLeft(args)) return args
     const answer = await bindings[port]!.ask!(args.right)()
     return E.isLeft(answer) ? answer : fitting(shape.answer, answer.right, `the answer of port '${port}'`)
@@ -41,7 +40,7 @@ export const fetcher = ({ store, tables, bindings }: Fetching, ports: readonly A
       if (ofTable(l)) rows.push(l)
       else if (ask.op === 'ask' || ask.op === 'effect') {
         const answer = ask.op === 'ask' ? askPort(lookup, ask.args) : perform(lookup, ask.args, ask.at)
-        asks.push(answer.catch((e: unknown) => E.left({ failure: `port '${lookup}' threw: ${textOf(e)}`, retry: true })).then(a => void asked.set(id, a)))
+        asks.push(answer.catch((e: unknown) => E.left({ failure: `port '${lookup}' threw: ${failureOf(e).failure}`, retry: true })).then(a => void asked.set(id, a)))
       }
     }
     const found = rows.length > 0 ? await store.fetch(rows)() : E.right<Failure, readonly (readonly Fact[])[]>([])

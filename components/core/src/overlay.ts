@@ -21,7 +21,6 @@ export const facts = () => {
     },
   }
 }
-export type Facts = ReturnType<typeof facts>
 
 /** What one decision touched (`pages`: tables asked with `where`), and what stopped it: facts it lacks, a staged change that only a commit makes answerable, a constraint. */
 export interface Trace { readonly reads: Place[]; readonly wrote: string[]; readonly pages: string[]; readonly needs: Lookup[]; cut: boolean; alone: boolean; broken: string | undefined }
@@ -36,10 +35,9 @@ const sum = (to: Deltas, by: Deltas): Deltas => ({ ...to, ...Object.fromEntries(
 const pick = (fields: readonly string[], row: Row): Row => { const some: { [column: string]: unknown } = {}; for (const f of fields) some[f] = row[f]; return some }
 const equals = (equal: Row, row: Row | null | undefined): boolean => row != null && Object.keys(equal).every(f => atOf([f], equal) === atOf([f], row))
 const whole = (fields: readonly string[], row: Row | null | undefined): At | undefined => row == null || fields.some(f => row[f] == null) ? undefined : atOf(fields, row)
-const withReferences = (t: AnyTable): boolean => { for (const _ in t.references) return true; return false }
 
 /** The rows as the messages before have staged them, over the facts. Exact, or it says that it cannot answer. `tables` by name; `parents` are referred to. */
-export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, parents: ReadonlySet<string>) => {
+export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<string, AnyTable>, parents: ReadonlySet<string>) => {
   const staged = new Map<string, Staged>(), taken = new Map<string, Taken>(), journal: [Map<string, unknown>, string, unknown][] = []
   const write = <V>(map: Map<string, V>, key: string, value: V): void => {
     journal.push([map, key, map.get(key)])
@@ -139,9 +137,9 @@ export const overlay = (known: Facts, tables: ReadonlyMap<string, AnyTable>, par
   const settle = (t: Trace): void => {
     for (const key of t.broken === undefined ? t.wrote : []) {
       const s = staged.get(key)
-      if (s?.row == null || !withReferences(s.place.table)) continue
-      for (const [field, parent] of Object.entries(s.place.table.references)) {
-        const value = s.row[field], table = tables.get(parent)
+      if (s?.row == null) continue
+      for (const field in s.place.table.references) {
+        const parent = s.place.table.references[field]!, value = s.row[field], table = tables.get(parent)
         if (value == null || table === undefined || known.rows.get(key)?.row[field] === value) continue
         const columns = { [table.key[0]!]: value }, p = placeOf(table, atOf(table.key, columns), columns), there = current(p.key)
         if (there === undefined) t.needs.push(lookupOf(p))

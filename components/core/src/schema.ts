@@ -37,38 +37,26 @@ const forbidden = new Set(['__proto__', 'constructor', 'prototype'])
 export const limits = { depth: 64, bytes: 200 * 1024 } as const
 const storable = (text: string): boolean => text.isWellFormed() && !text.includes('\u0000')
 
-interface Unfit { readonly found: string; path: string }
-const refuse = (found: string): never => { const unfit: Unfit = { found, path: '' }; throw unfit } // oxlint-disable-line no-throw-literal -- caught in `seal`
-const copy = (value: unknown, depth: number): unknown => {
-  if (typeof value === 'string') return storable(value) ? value : refuse('a NUL character or a lone surrogate')
-  if (typeof value === 'number') return !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)) ? refuse(`the number ${value}, which JSON or 2^53 cannot hold`) : value
+const refuse = (trail: readonly string[], found: string): never => { throw new TypeError(`${trail.join('.') || 'the value'}: expected JSON that every store can keep, found ${found}`) }
+const copy = (value: unknown, trail: string[]): unknown => {
+  if (typeof value === 'string') return storable(value) ? value : refuse(trail, 'a NUL character or a lone surrogate')
+  if (typeof value === 'number') return !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)) ? refuse(trail, `the number ${value}, which JSON or 2^53 cannot hold`) : value
   if (value === null || typeof value === 'boolean') return value
-  if (typeof value !== 'object') return refuse(typeof value)
-  if (depth >= limits.depth) return refuse(`more than ${limits.depth} levels`)
-  if (Array.isArray(value)) return Object.freeze(value.map((v: unknown, i) => within(`[${i}]`, v, depth)))
-  const proto: unknown = Object.getPrototypeOf(value), fields = value as Record<string, unknown>, made: Record<string, unknown> = {}
-  if (proto !== Object.prototype && proto !== null) return refuse(`an object of class ${fields.constructor?.name}`)
+  if (typeof value !== 'object') return refuse(trail, typeof value)
+  if (trail.length > limits.depth) return refuse(trail.slice(0, 3), `more than ${limits.depth} levels`)
+  const list = Array.isArray(value), proto: unknown = Object.getPrototypeOf(value), fields = value as Record<string, unknown>, made: Record<string, unknown> | unknown[] = list ? [] : {}
+  if (!list && proto !== Object.prototype && proto !== null) return refuse(trail, `an object of class ${fields.constructor?.name}`)
   for (const name of Object.keys(fields)) {
-    if (forbidden.has(name) || !storable(name)) refuse(`a field named '${name}'`)
-    if (fields[name] !== undefined) made[name] = within(name, fields[name], depth)
+    if (forbidden.has(name) || !storable(name)) refuse(trail, `a field named '${name}'`)
+    if (fields[name] === undefined && !list) continue
+    trail.push(name)
+    ;(made as Record<string, unknown>)[name] = copy(fields[name], trail)
+    trail.pop()
   }
   return Object.freeze(made)
 }
-/** The path is only spelled when something is wrong. */
-const within = (name: string, value: unknown, depth: number): unknown => {
-  try { return copy(value, depth + 1) } catch (e) {
-    const unfit = e as Unfit
-    unfit.path = unfit.path === '' || unfit.path.startsWith('[') ? name + unfit.path : `${name}.${unfit.path}`
-    throw unfit
-  }
-}
 /** What JSON carries unchanged through every store: a frozen copy, or an error that names the path. `undefined` fields vanish, as in JSON. */
-export const seal = <A>(value: A, path = ''): A => {
-  try { return copy(value, 0) as A } catch (e) {
-    const unfit = e as Unfit, at = [path, unfit.path].filter(x => x !== '').join('.')
-    throw new TypeError(`${at === '' ? 'the value' : at}: expected JSON that every store can keep, found ${unfit.found}`, { cause: e })
-  }
-}
+export const seal = <A>(value: A, path?: string): A => copy(value, path === undefined ? [] : [path]) as A
 /** At least the bytes of its JSON, and quickly told. */
 export const atMost = (value: unknown): number => {
   if (typeof value === 'string') return value.length * 6 + 2

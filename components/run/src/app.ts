@@ -1,7 +1,8 @@
 import {
-  type AnyDecider, type AnyResolver, type Caller, type Draft, type Executing, type Failure, type Front, type Lookups, type Mark, type Message, type NotHandled, type Outcome, type Parked,
-  type Runtime, type Sending, type Settled, type Then, bodyOf, contextOf, envelop, executor, parse, seal,
+  type AnyDecider, type AnyResolver, type Draft, type Executing, type Failure, type Lookups, type Mark, type Message, type Outcome, type Parked,
+  type Runtime, type Settled, type Then, bodyOf, contextOf, envelop, executor, parse, seal,
 } from '@lowtide/core'
+import type { Caller, Front, NotHandled, Sending } from './front.js'
 import type { AnyApp, AnyDeployment } from './deployment.js'
 import { groupsOf, isDecider, isQuery, isResolver, nearest } from './wiring.js'
 import * as E from 'fp-ts/lib/Either.js'
@@ -22,13 +23,13 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const fronts = [...new Set(members.filter((m): m is Front => 'front' in m))], mine = [...new Set(members.filter((m): m is AnyDecider => !('front' in m)))]
   const deciders = d.functions.filter(isDecider), resolvers = d.functions.filter(isResolver), projectors = deciders.filter(h => h.kind === 'projector')
   const performers = [...new Set(mine.flatMap(h => h.ports.filter(p => p.message)))].map(performer)
-  const tables = new Map(d.functions.flatMap(h => h.tables).map(t => [t.name, t])), ports = [...new Set(d.functions.flatMap(h => h.ports))]
+  const tables = new Map(d.functions.flatMap(h => h.tables).map(t => [t.name, t])), ports = new Map(d.functions.flatMap(h => h.ports).map(p => [p.port, p]))
   const running = [...mine, ...performers], channels = [...new Map([...deciders, ...performers].flatMap(h => [...h.in, ...h.out]).map(t => [t.channel.channel, t.channel])).values()]
 
   const opened = await d.shell.open({ tables: [...tables.values()], channels, consumers: running.map(consumerOf), runtime, options })()
   if (E.isLeft(opened)) throw new Error(`${where} the shell '${d.shell.name}' cannot start: ${opened.left.failure}`)
   const { store, transport } = opened.right, { unitLimit } = d.shell.guarantees
-  const env = { store, tables, bindings: d.ports, log: runtime.log, fanOut: options.fanOut, unitLimit, source: d.name, instance: runtime.newId(), ...(o.overlay && { overlay: o.overlay }) }
+  const env = { store, tables, ports, bindings: d.ports, log: runtime.log, fanOut: options.fanOut, unitLimit, source: d.name, instance: runtime.newId(), ...(o.overlay && { overlay: o.overlay }) }
   const lanes = [...groupsOf(mine), ...performers.map(p => [p])].map(group => ({ group, ...lane({ execute: executor(env), runtime, options, unitLimit }) }))
   const laneOf = (h: AnyDecider) => lanes.find(l => l.group.includes(h))!
   const consumers = await Promise.all(running.map(handler => consume({ handler, lane: laneOf(handler), store, transport, runtime, options })))
@@ -94,7 +95,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
 
   const readBack = async (lookups: () => Lookups | Then, answer: (data: unknown) => unknown): Promise<Left<unknown>> => {
     try {
-      const data = await lookUp(env, ports, lookups())
+      const data = await lookUp(env, lookups())
       return E.isLeft(data) ? E.left(unavailable(data.left)) : E.right(answer(data.right))
     } catch (e) { return refuse('failed', e instanceof Error ? e.message : String(e)) }
   }

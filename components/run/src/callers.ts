@@ -1,5 +1,6 @@
-import { type AnyDecider, type Failure, type Mark, type Message, type NotHandled, type Options, type Outcome, type Reach, type Runtime, type Store, type Transport } from '@lowtide/core'
+import { type AnyDecider, type Failure, type Mark, type Message, type Options, type Outcome, type Reach, type Runtime, type Store, type Transport } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
+import type { NotHandled } from './front.js'
 import { waiting } from './waiting.js'
 
 type Left<A> = E.Either<NotHandled, A>

@@ -1,9 +1,10 @@
 import {
-  type AnyDecider, type AnyHandler, type AnyPort, type Bindings, type Bound, type Caller, type Draft, type DraftOf, type Front, type Intake, type MessageOf, type NotHandled,
-  type Options, type Outcome, type Parked, type ParkedFilter, type Rejection, type Sending, type Shell, type of, defaults,
+  type AnyDecider, type AnyHandler, type AnyPort, type Bindings, type Bound, type Draft, type DraftOf, type MessageOf, type Options, type Outcome,
+  type Parked, type ParkedFilter, type Rejection, type Shell, type of, defaults,
 } from '@lowtide/core'
 import type * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+import type { Caller, Front, Intake, NotHandled, Sending } from './front.js'
 import { faultsOf } from './wiring.js'
 
 /** A running process of a deployment: its intake, and what its operators ask. */

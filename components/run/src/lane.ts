@@ -19,12 +19,12 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
   const queue: Job[] = [], waiting = new Map<string, Job[]>(), held = new Set<string>(), idle: (() => void)[] = []
   let busy = false, open = 0
 
-  const submit = (job: Job): void => {
-    queue.push(job)
-    if (busy) return
+  const kick = (): void => {
+    if (busy || queue.length === 0) return
     busy = true
     runtime.soon(() => void flush())
   }
+  const submit = (job: Job): void => { queue.push(job); kick() }
   const flush = async (): Promise<void> => {
     await execute(queue.splice(0, unitLimit), admit)
     if (queue.length > 0) runtime.soon(() => void flush())
@@ -42,7 +42,8 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
   const release = (key: string): void => {
     const behind = waiting.get(key) ?? []
     waiting.delete(key)
-    behind.forEach(submit)
+    queue.unshift(...behind) // what came later of this key stands in the queue already
+    kick()
   }
   const end = (job: Job, { done, skip }: Ticket, result: Settled): void => {
     if (job.first && job.redrive === undefined && !skip) { job.first = false; release(job.key) }

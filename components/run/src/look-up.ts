@@ -1,9 +1,9 @@
-import { type AnyPort, type Failure, type Fetching, type Lookups, type Then, failureOf, fetcher, isThen, overlay, trace } from '@lowtide/core'
+import { type Failure, type Fetching, type Lookups, type Then, failureOf, fetcher, isThen, overlay, trace } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 
 /** The answers of a query or a resolver: the rows as they are now. */
-export const lookUp = async (env: Fetching, ports: readonly AnyPort[], lookups: Lookups | Then): Promise<E.Either<Failure, { readonly [name: string]: unknown }>> => {
-  const source = fetcher(env, ports), view = overlay(source.known, env.tables, new Set())
+export const lookUp = async (env: Fetching, lookups: Lookups | Then): Promise<E.Either<Failure, { readonly [name: string]: unknown }>> => {
+  const source = fetcher(env), view = overlay(source.known, env.tables, new Set())
   try {
     const stage = async (l: Lookups): Promise<{ [name: string]: unknown }> => {
       const lost = await source.fetch(Object.values(l))

@@ -1,5 +1,6 @@
-import { type AnyDecider, type Executing, type Job, type NotHandled, type Reach, type Runtime, type Store, executor } from '@lowtide/core'
+import { type AnyDecider, type Executing, type Job, type Reach, type Runtime, type Store, executor } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
+import type { NotHandled } from './front.js'
 import { refuse, unavailable } from './callers.js'
 import { open } from './open.js'
 

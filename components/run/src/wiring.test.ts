@@ -1,8 +1,9 @@
-import { type Front, type Shell, accept, channel, command, commandHandler, event, int, policy, port, projector, query, resolver, table, text } from '@lowtide/core'
+import { type Shell, accept, channel, command, commandHandler, event, int, policy, port, projector, query, resolver, table, text } from '@lowtide/core'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
+import type { Front } from './front.js'
 import { deployment } from './deployment.js'
 import { groupsOf, nearest } from './wiring.js'
 

@@ -1,9 +1,6 @@
+import type { AnyHandler, AnyQuery, AnyResolver, Channel, Draft, Issue, Message, Outcome, Rejection, Runtime } from '@lowtide/core'
 import type * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
-import type { AnyHandler, AnyQuery, AnyResolver, Rejection } from './handler.js'
-import type { Channel, Draft, Message } from './message.js'
-import type { Issue } from './schema.js'
-import type { Outcome, Runtime } from './shell.js'
 
 /** Why there is no outcome (`docs/errors.md`); `commandId` may be sent again where the table there says so. */
 export interface NotHandled {
