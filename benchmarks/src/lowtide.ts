@@ -1,4 +1,4 @@
-import type { NotHandled, Outcome, Schema, Shell, Store } from '@lowtide/core'
+import type { Outcome, Schema, Shell, Store } from '@lowtide/core'
 import type { NotHandled } from '@lowtide/run'
 import { customers } from '@lowtide/customers'
 import { memory } from '@lowtide/memory'

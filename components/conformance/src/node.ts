@@ -1,4 +1,4 @@
-import type { AnyDecider, AnyQuery, AnyResolver, Caller, Draft, Emit, Message, NotHandled, Outcome, Parked, ParkedFilter, Rejection, Sending } from '@lowtide/core'
+import type { AnyDecider, AnyQuery, AnyResolver, Draft, Emit, Message, Outcome, Parked, ParkedFilter, Rejection } from '@lowtide/core'
 import type { Caller, NotHandled, Sending } from '@lowtide/run'
 import type * as E from 'fp-ts/lib/Either.js'
 import type { Measured } from './meter.js'
