@@ -7,8 +7,8 @@ export interface Saboteur {
   readonly name: string
   /** The law that must notice. */
   readonly law: number
-  /** A law that must not: what is broken is one thing. */
-  readonly spares: number
+  /** What else must still hold (a part of a title), for what is broken is one thing. */
+  readonly spares: string
   readonly shell?: (shell: Shell) => Shell
   readonly overlay?: typeof overlay
 }

@@ -66,6 +66,8 @@ export interface World {
     /** Messages in commit order per key, also those that everybody has handled. */
     channel(name: string): Promise<readonly Message[]>
   }
+  /** Ends what the instances run on, and starts it again: the server, the broker. Absent where that is this process. */
+  restart?(): Promise<void>
   close(): Promise<void>
 }
 /** A fresh world. `partitions`: of each channel. */

@@ -19,7 +19,7 @@ export const keep = (tables: readonly AnyTable[], versions: Versions) => {
   const page = ({ table, rows, pages }: Kept, ask: Extract<TableLookup['ask'], { op: 'where' }>): readonly Fact[] => {
     const fields = Object.keys(ask.equal).toSorted(), index = pages.get(fields.join())
     if (index === undefined) throw new TypeError(`table '${table.name}' has no index that begins with ${fields.join(' and ')}; it has ${table.indexes.map(i => i.join('+')).join(', ') || 'none'}`)
-    const order = inOrder(ask.orderBy === undefined || table.key.includes(ask.orderBy) ? table.key : [ask.orderBy, ...table.key])
+    const order = inOrder(ask.orderBy === undefined ? table.key : [ask.orderBy, ...table.key])
     // a row that is gone still has a place among the keys, but none in another order
     const mark = ask.after === undefined || ask.orderBy === undefined ? ask.after : rows.get(atOf(table.key, ask.after))?.row
     if (ask.after !== undefined && mark === undefined) return []

@@ -34,6 +34,7 @@ export const answered = law(8, 'answered or timed out', {
   'who loses every conflict is told that it is busy': async t => {
     const node = await t.start([append], { faults: { stale: 1_000_000 } })
     t.equal((await node.send(Append({ list: t.id('l'), item: 'x' }))).verdict, 'busy', 'the answer')
+    t.equal((await (await t.start([])).send(Append({ list: t.id('l'), item: 'x' }))).verdict, 'busy', 'the answer to another process')
   },
   'nobody who handles it: a timeout, and nothing is left of it in the caller': async t => {
     const front = await t.start([]), before = await front.measured(), begun = t.clock.now(), n = t.cases(1_000)

@@ -73,6 +73,13 @@ export const atomic = law(3, 'atomic', {
     }
     t.equal(await t.channel(Transferred), [], 'the events')
   },
+  'a unit holds rows of any keys, or of its own alone, as the shell promises': async t => {
+    const a = t.id('a'), b = t.id('b'), worker = await t.start(bank)
+    for (const id of [a, b]) await worker.send(OpenAccount({ id, bank: t.prefix, balance: 10 }))
+    const global = t.guarantees.scope === 'global', sent = await worker.send(Transfer({ from: a, to: b, amount: 3 }))
+    t.equal(sent.verdict, global ? 'accepted' : 'failed', `the answer where the scope is '${t.guarantees.scope}'`)
+    t.equal((await t.rows(accounts)).map(r => r.balance), global ? [7, 13] : [10, 10], 'the balances')
+  },
   'neighbours of a message that fails are handled': async t => {
     const ids = numbered(9).map(t.id), worker = await t.start(bank)
     await Promise.all(ids.map(id => worker.send(OpenAccount({ id, bank: t.prefix, balance: 10 }))))

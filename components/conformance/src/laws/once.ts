@@ -4,7 +4,12 @@ import { everyCall, numbered, patient, traffic } from './traffic.js'
 import { another } from '../trial.js'
 
 export const effectsOnce = law(2, 'effects once', {
-  'when every message is delivered twice': async t => { await traffic(t, { twice: true }) },
+  'when every message is delivered twice': async t => {
+    if (t.guarantees.delivery === 'effects once') { await traffic(t, { twice: true }); return }
+    const list = t.id('list'), worker = await t.start([append, journal], { faults: { twice: true } })
+    await worker.send(Append({ list, item: 'x' }))
+    await t.becomes(async () => (await t.row(journals, list))?.items, ['x', 'x'], 'the journal of a shell that promises no more than at least once')
+  },
   'when a commit stands and its answer is lost': async t => { await traffic(t, { commit: { times: 4, when: 'after' } }) },
   'whichever call to its shell a process dies at, with every message delivered twice': async t => {
     await everyCall(t, async ({ crash }) => {

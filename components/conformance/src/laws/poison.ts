@@ -1,7 +1,7 @@
 import { Append, Appended, append, bell, journal, journals, listView, lists, ring, views } from '../functions.js'
 import type { Node } from '../node.js'
-import { type Trial, inOnePartition, law } from '../trial.js'
-import { numbered } from './traffic.js'
+import { type Trial, another, inOnePartition, law } from '../trial.js'
+import { everyCall, healing, numbered } from './traffic.js'
 
 const held = (t: Trial): boolean => t.guarantees.parkedKey === 'held'
 /** A list whose second event is poison for the journal, and one beside it. */
@@ -57,6 +57,20 @@ export const contained = law(7, 'poison is contained', {
     for (const item of more) await worker.send(Append({ list: bad, item }))
     await t.until('the journal to be whole', async () => (await t.row(journals, bad))?.items.length === 20)
     if (held(t)) t.equal((await t.row(journals, bad))?.items, [...items, ...more], 'the journal')
+  }),
+  'also whichever call a process dies at': inOnePartition(async t => {
+    await everyCall(t, async faults => {
+      const own = await another(t), { worker, bad, items } = await poisoned(own)
+      await worker.crash()
+      own.outside.release('poison')
+      const front = await own.start([]), next = await own.start([journal], { faults })
+      await front.redrive(await head(front, bad))
+      const all = held(own) ? items : items.toSorted((a, b) => Number(a === 'i001') - Number(b === 'i001')), look = async () => (await own.row(journals, bad))?.items
+      await healing(own, 'the end of the redrive', next, () => own.start([journal]), async () => (await look())?.length === all.length && (await front.parked({ key: bad })).length === 0)
+      own.equal(await look(), all, `the journal after the faults ${JSON.stringify(faults)}`)
+      await own.close()
+      return { crashed: next.crashed() }
+    })
   }),
   'a redrive that fails stays parked and holds the rest': inOnePartition(async t => {
     const { worker, bad } = await poisoned(t), id = await head(worker, bad), before = t.outside.asked.length

@@ -2,7 +2,7 @@ import { type AnyDecider, bodyOf } from '@lowtide/core'
 import { Append, Claim, Join, Leave, OpenAccount, Priced, Transfer, accounts, append, bell, claim, join, journal, journals, leave, listView, lists, members, openAccount, priceList, prices, slots, transfer, views } from '../functions.js'
 import type { Node } from '../node.js'
 import { type Trial, law } from '../trial.js'
-import { around, numbered } from './traffic.js'
+import { around, everyCall, numbered } from './traffic.js'
 
 const tables = [lists, journals, views, accounts, prices, slots, members] as const
 const everything = (t: Trial) => Promise.all(tables.map(table => t.rows<never>(table as never)))
@@ -70,6 +70,24 @@ export const replayed = law(12, 'replay', {
     )
     await t.becomes(async () => (await t.rows(prices)).map(r => r.cents), [150, 7], 'the prices')
     await same(t, node, [priceList])
+  },
+  'a process that dies while it rebuilds leaves the rows as they are': async t => {
+    const list = t.id('list'), node = await t.start([append, listView, journal])
+    for (const item of numbered(4)) await node.send(Append({ list, item }), { wait: 'projected' })
+    await t.becomes(async () => (await t.row(journals, list))?.items.length, 4, 'the length of the journal')
+    const before = await everything(t)
+    await everyCall(t, async faults => {
+      const worker = await t.start([], { faults })
+      let done = worker.crashed()
+      worker.instance.call('rebuild', [listView.name]).then(() => { done = true }, () => { done = true })
+      await t.until('the end of the rebuilding, or of the process', async () => done || worker.crashed())
+      t.equal(await everything(t), before, `the rows after the faults ${JSON.stringify(faults)}`)
+      const crashed = worker.crashed()
+      await worker.crash()
+      return { crashed }
+    })
+    await node.send(Append({ list, item: 'after' }), { wait: 'projected' })
+    t.equal((await t.row(views, list))?.count, 5, 'the number of events in the view')
   },
   'a rebuilt table serves on': async t => {
     const list = t.id('list'), node = await t.start([append, listView])
