@@ -19,10 +19,10 @@ export interface Job {
   /** Runs although its key waits: it is the one that the others wait for. */
   first?: boolean
   /** The id of the parked message that this is; taken off the list when done. */
-  redrive?: string
+  redrive?: string | undefined
   attempts: number
   /** What the executor has learned of it: its lookups, conflicts lost, rows to know first, the constraint it broke and how often, whether it wants a unit of its own, its mark of an earlier run. */
-  losses: number; asks?: Lookups | Then; also?: readonly Lookup[]; constraint?: string; broke: number; alone?: boolean; seen?: Mark
+  losses: number; asks?: Lookups | Then | undefined; also?: readonly Lookup[]; constraint?: string; broke: number; alone?: boolean; seen?: Mark
   settle(result: Settled): void
 }
 export interface Executing extends Fetching {

@@ -29,7 +29,8 @@ const unitOf = (decided: readonly Decided[], rows: ReturnType<typeof overlay>): 
     else if (redrive !== undefined) unparks.push(redrive)
     if (slot && handler.settings.each !== 'instance') { slots.add(slot); tracks.add(slot.track) }
   }
-  return { ...rows.fold(done), emits, marks, parks, unparks, checkpoints: [...tracks].flatMap(t => checkpointOf(t, slots)) }
+  const { checks, writes } = rows.fold(done) // no object spread here: measured at 15 % of a command's time
+  return { checks, writes, emits, marks, parks, unparks, checkpoints: [...tracks].flatMap(t => checkpointOf(t, slots)) }
 }
 const isEmpty = (u: Unit): boolean => u.marks.length + u.parks.length + u.unparks.length + u.emits.length + u.checkpoints.length === 0
 
@@ -93,7 +94,7 @@ export const executor = (env: Executing) => {
     const before = mark && seen.find(sameMark(mark)), broke = stale.some(k => t.wrote.includes(k) || t.reads.some(r => r.key === k)) ? undefined : broken.find(b => t.wrote.includes(b.key))
     if (fenced.some(c => owns(job, c))) return job.settle(E.left({ failure: 'the partition has another owner now', retry: false, fenced: true }))
     if (before) return again(job, before, later)
-    if (++job.losses > patience) return job.settle(E.left({ failure: `'${job.handler.name}' lost ${patience} conflicts in a row`, retry: true, busy: true }))
+    if (++job.losses > patience) return job.settle(E.left({ failure: `busy: '${job.handler.name}' lost ${patience} conflicts in a row`, retry: true, busy: true }))
     job.also = [...unit.writes, ...unit.checks].filter(w => stale.includes(w.key) && t.wrote.includes(w.key) && w.columns !== undefined && !('index' in w)).map(w => ({ lookup: w.table, ask: { op: 'get', at: w.at, key: w.columns } }))
     if (broke) { job.alone = true; job.broke++; job.constraint = broke.constraint }
     later.add(job)

@@ -62,7 +62,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
     const taker = takers.get(draft.type)
     if (taker === undefined) return refuse('invalid', `no function of this deployment takes the command '${draft.type}'${nearest(draft.type, takers.keys())}`)
     const commandId = c.id ?? runtime.newId(), parsed = parse(taker.type.schema, draft.data)
-    const caller = E.tryCatch(() => seal({ id: commandId, actor: c.actor, tenant: c.tenant }, 'caller'), String)
+    const caller = c.id === undefined && c.actor === undefined && c.tenant === undefined ? E.right(undefined) : E.tryCatch(() => seal({ id: commandId, actor: c.actor, tenant: c.tenant }, 'caller'), String)
     const made = E.isLeft(caller) ? E.left([{ path: 'caller', message: caller.left }]) : E.isLeft(parsed) ? parsed : envelop(taker.type, parsed.right, { id: commandId, source: d.name, time: stamp(), correlationid: commandId, actor: c.actor, tenant: c.tenant, traceparent: c.traceparent })
     if (E.isLeft(made)) return refuse('invalid', `'${draft.type}': ${made.left.map(i => `${i.path === '' ? 'the data' : i.path}: ${i.message}`).join('; ')}`, { commandId, issues: made.left })
     return taker.handler.allow?.(contextOf(made.right, taker.handler.name, runtime.log), made.right) === false ? refuse('forbidden', `'${draft.type}' is not allowed for ${c.actor === undefined ? 'an anonymous caller' : `'${c.actor}'`}`, { commandId }) : made

@@ -23,7 +23,7 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
     for (const p of list) { const mark = found.get(p.id); if (mark) p.done(E.right(mark)) }
     for (const handler of new Set(list.filter(p => !found.has(p.id)).map(p => p.handler))) {
       const failed = await store.parked({ consumer: handler, state: 'failed' })()
-      if (E.isRight(failed)) for (const f of failed.right) for (const p of list) if (f.message?.id === p.id && f.time >= p.since) p.done(refuse(f.reason.startsWith('too-old') ? 'too-old' : 'failed', f.reason, { commandId: p.id }))
+      if (E.isRight(failed)) for (const f of failed.right) for (const p of list) if (f.message?.id === p.id && f.time >= p.since) p.done(refuse((['too-old', 'busy'] as const).find(word => f.reason.startsWith(word)) ?? 'failed', f.reason, { commandId: p.id }))
     }
   })
   const projections = waiting<ForProjection>(runtime, options.poll, call => store.watch('applied', call), async pending => {

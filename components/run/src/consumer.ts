@@ -20,7 +20,14 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
     if (known?.of.fence === fence) return known
     const track: Track = { open: [], of: { consumer: handler.name, channel, partition, fence } }
     tracks.set(trackId(channel, partition), track)
-    if (!consumer.broadcast) for (const p of await patiently(() => store.parked({ consumer: handler.name, channel })())) if (p.partition === partition && p.state !== 'failed' && (p.raw === undefined || p.key !== '')) lane.held.add(laneKey(handler.name, channel, p.key))
+    for (const [key, of] of lane.held) if (of === partition && key.startsWith(laneKey(handler.name, channel, ''))) lane.held.delete(key) // another may have driven it on
+    const parked = consumer.broadcast ? [] : await patiently(() => store.parked({ consumer: handler.name, channel })())
+    for (const p of parked) {
+      const key = laneKey(handler.name, channel, p.key)
+      if (p.partition !== partition || p.state === 'failed' || (p.raw !== undefined && p.key === '') || lane.held.has(key)) continue
+      lane.held.set(key, partition)
+      if (p.state === 'waiting') void redrive(p) // the first of its key waits for nobody: its last owner died while it drove the key on
+    }
     return track
   }
   /** Until the store answers. */

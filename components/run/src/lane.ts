@@ -16,7 +16,7 @@ export const parkedOf = (h: AnyDecider, message: Message, at: { channel: string;
  * the retries are over (full-jitter backoff: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); other keys go on.
  */
 export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
-  const queue: Job[] = [], waiting = new Map<string, Job[]>(), held = new Set<string>(), idle: (() => void)[] = []
+  const queue: Job[] = [], waiting = new Map<string, Job[]>(), held = new Map<string, string>(), idle: (() => void)[] = []
   let busy = false, open = 0
 
   const kick = (): void => {
@@ -54,7 +54,7 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
 
   const settled = (job: Job, ticket: Ticket, why: { last?: Failure }, result: Settled): void => {
     if (E.isRight(result)) {
-      if (job.do === 'park' && job.parked!.state !== 'failed') held.add(job.key)
+      if (job.do === 'park' && job.parked!.state !== 'failed') held.set(job.key, job.parked!.partition)
       return end(job, ticket, why.last ? E.left(why.last) : result)
     }
     const failure = result.left, { redrive } = ticket
@@ -89,8 +89,9 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
       const job: Job = {
         // what is unfit fails in its turn, behind all before it of its key; bytes without a key hold none
         handler: unfit === undefined ? handler : { ...handler, lookup: () => { throw { failure: unfit, retry: false } satisfies Failure } }, message,
-        key: laneKey(handler.name, channel, message.type === '' && message.subject === '' ? message.id : message.subject), slot: ticket.slot, do: ticket.skip ? 'skip' : 'run', attempts: 0, losses: 0, broke: 0,
-        ...(ticket.redrive && { redrive: ticket.redrive.id }), ...((ticket.redrive || ticket.skip) && { first: true }), settle: result => settled(job, ticket, why, result),
+        key: laneKey(handler.name, channel, message.type === '' && message.subject === '' ? message.id : message.subject),
+        slot: ticket.slot, do: ticket.skip ? 'skip' : 'run', parked: undefined, attempts: 0, losses: 0, broke: 0,
+        first: ticket.redrive !== undefined || ticket.skip === true, redrive: ticket.redrive?.id, asks: undefined, settle: result => settled(job, ticket, why, result),
       }
       open++
       submit(job)

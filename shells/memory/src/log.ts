@@ -32,13 +32,13 @@ export const logs = (count: number) => {
   const moved = (): void => { for (const look of [...waiting]) look() }
 
   /** Hands a partition out from `cursor`, a batch at a time; the next one when the last is taken. */
-  const read = (channel: string, p: number, fence: string, from: number, { runtime, on, buffer }: Member): (() => void) => {
+  const read = (channel: string, p: number, fence: string, from: number, { runtime, on, buffer }: Member, announced: boolean): (() => void) => {
     const log = logOf(channel), messages = log.partitions[p]!
-    let cursor = from, busy = false, open = true, called = false
+    let cursor = from, busy = false, open = true, called = false, told = announced
     const pump = async (): Promise<void> => {
       called = false
-      if (busy || !open || cursor >= messages.length) return
-      busy = true
+      if (busy || !open || (told && cursor >= messages.length)) return
+      busy = told = true
       const deliveries = messages.slice(cursor, cursor + Math.min(most, buffer)).map(({ message }, i) => ({ position: String(cursor + i), message }))
       cursor += deliveries.length
       await on.batch({ channel, partition: String(p), fence, deliveries })
@@ -59,7 +59,7 @@ export const logs = (count: number) => {
       if (owner && g.members.includes(owner.member)) owner.member.on.revoked(channel, String(p))
       if (member === undefined) continue
       const fence = String(++fences)
-      g.owners.set(key, { member, fence, stop: read(channel, p, fence, (g.applied.get(key) ?? -1) + 1, member) })
+      g.owners.set(key, { member, fence, stop: read(channel, p, fence, (g.applied.get(key) ?? -1) + 1, member, false) })
     }
     moved()
   }
@@ -95,7 +95,7 @@ export const logs = (count: number) => {
     },
     /** From now on, all partitions, on its own. */
     listen: (channels: readonly Channel[], member: Member): (() => void) => {
-      const stops = channels.flatMap(({ channel }) => logOf(channel).partitions.map((m, p) => read(channel, p, '', m.length, member)))
+      const stops = channels.flatMap(({ channel }) => logOf(channel).partitions.map((m, p) => read(channel, p, '', m.length, member, true)))
       return () => { for (const stop of stops) stop() }
     },
     evict: (instance: string): void => { for (const g of groups.values()) leave(g, m => m.instance === instance) },

@@ -30,11 +30,11 @@ export const memoryWorld = (o: { readonly partitions?: number } = {}) => {
     const list = id === undefined ? [...parked.values()] : [parked.get(id)].flatMap(p => p ?? [])
     return list.filter(p => (consumer ?? p.consumer) === p.consumer && (channel ?? p.channel) === p.channel && (key ?? p.key) === p.key && (state ?? p.state) === p.state)
   }
-  const reached = (outcome: Outcome, at: ReadonlyMap<string, Reach>): Outcome => {
-    if (outcome.events?.length === 1) return { ...outcome, upTo: [at.get(outcome.events[0]!.id)!] }
+  const reached = ({ commandId, rejection, events }: Outcome, at: ReadonlyMap<string, Reach>): Outcome => {
+    if (rejection) return { commandId, rejection, upTo: nothing }
     const upTo = new Map<string, Reach>()
-    for (const e of outcome.events ?? nothing) { const r = at.get(e.id)!; upTo.set(`${r.channel}\u0000${r.partition}`, r) }
-    return { ...outcome, upTo: [...upTo.values()] }
+    if (events.length > 1) for (const e of events) { const r = at.get(e.id)!; upTo.set(`${r.channel}\u0000${r.partition}`, r) }
+    return { commandId, events, upTo: events.length === 1 ? [at.get(events[0]!.id)!] : [...upTo.values()] }
   }
   /** A mark of an event is no more than its time: there is one for each message and consumer. */
   const inbox = new Map<string, Map<string, Mark | string>>()
@@ -56,7 +56,7 @@ export const memoryWorld = (o: { readonly partitions?: number } = {}) => {
     const at = new Map<string, Reach>()
     for (const { channel, message } of unit.emits) at.set(message.id, log.append(channel, message))
     const stand = unit.marks.map(m => {
-      const mark = m.outcome ? { ...m, outcome: reached(m.outcome, at) } : m
+      const mark = m.outcome ? { consumer: m.consumer, id: m.id, body: m.body, time: m.time, outcome: reached(m.outcome, at) } : m
       inboxOf(m.consumer).set(m.id, m.outcome || m.body !== '' ? mark : m.time)
       return mark
     })

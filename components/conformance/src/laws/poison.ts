@@ -103,6 +103,23 @@ export const contained = law(7, 'poison is contained', {
     await t.until('the journal to be whole', async () => (await t.row(journals, bad))?.items.length === 5)
     if (held(t)) t.equal((await t.row(journals, bad))?.items, [...items, 'after'], 'the journal')
   }),
+  'a key that another owner has driven on is free': inOnePartition(async t => {
+    const { worker, bad, items } = await poisoned(t), front = await t.start([append])
+    await worker.pause()
+    const other = await t.start([journal])
+    await front.send(Append({ list: t.id('new'), item: 'x' }))
+    await t.until('another owner', async () => await t.row(journals, t.id('new')) !== undefined)
+    t.outside.release('poison')
+    await front.redrive(await head(front, bad))
+    await t.becomes(() => front.parked({ key: bad }), [], 'what is parked')
+    await worker.resume()
+    await front.send(Append({ list: bad, item: 'y' }))
+    await t.until('the next event of the key', async () => (await t.row(journals, bad))?.items.length === items.length + 1)
+    await other.crash()
+    await front.send(Append({ list: bad, item: 'z' }))
+    await t.until('the next event of the key, at its first owner', async () => (await t.row(journals, bad))?.items.length === items.length + 2)
+    t.equal(await front.parked({ key: bad }), [], 'what is parked')
+  }),
   'an operator may ask any instance': inOnePartition(async t => {
     const { worker, bad } = await poisoned(t), other = await t.start([])
     t.outside.release('poison')
