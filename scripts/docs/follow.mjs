@@ -9,13 +9,15 @@ import { blocksOf, wrong } from './markdown.mjs'
 /** Done before any test runs; a test that did it again would pull the floor from under the others. */
 const done = ['npm ci', 'npm run build', 'npm test']
 
-/** A folder that looks like a fresh clone beside which, and in which, a reader may work: what is in it already are links. */
-const freshClone = async () => {
+/** Folders of the repository: what is named in them is ours; all other files of a doc are its reader's. */
+const ours = /^(benchmarks|components|docs|functions|projects|scripts|shells)\//
+
+/** A folder with what looks like a fresh clone, in which and beside which a reader may work: what is there already are links. */
+const freshClone = async readers => {
   const place = await realpath(await mkdtemp(join(tmpdir(), 'lowtide-docs-')))
-  const clone = join(place, 'lowtide')
-  await mkdir(clone)
-  for (const name of await readdir(root)) if (!['.git', 'tutorial'].includes(name)) await symlink(join(root, name), join(clone, name))
-  return { place, clone }
+  await mkdir(join(place, 'lowtide'))
+  for (const name of await readdir(root)) if (name !== '.git' && !readers.includes(name)) await symlink(join(root, name), join(place, 'lowtide', name))
+  return place
 }
 
 /** As for somebody at a terminal of his own: not inside of `npm test`. */
@@ -67,26 +69,26 @@ const sources = ['ts', 'js', 'json']
  * Whatever else a block is, nobody would notice that it rots: an error.
  */
 export const follow = async (doc, { from = 'lowtide' } = {}) => {
-  const { place } = await freshClone()
+  const blocks = blocksOf(doc), mine = ({ path }) => path !== undefined && !ours.test(path)
+  const place = await freshClone(blocks.filter(mine).map(({ path }) => path.split('/')[0]))
   let cwd = join(place, from), last, idle
   const write = async (block, make) => {
-    const { line, path } = block, target = join(place, from, path)
-    if (from === 'lowtide' && existsSync(join(root, path.split('/')[0]))) throw wrong(doc, line, `the reader would write '${path}' into the repository itself`)
+    const target = join(place, from, block.path)
     await mkdir(dirname(target), { recursive: true })
     await writeFile(target, `${make(existsSync(target) ? await readFile(target, 'utf8') : '').trimEnd()}\n`)
     idle = block
   }
-  const type = async ({ line, text, exit }) => {
+  const type = async ({ line, text, fails }) => {
     const script = text.split('\n').map(each => each.split(' && ').filter(part => !done.includes(part.trim())).join(' && ')).join('\n')
     const { code, output, cwd: end } = await shell(script, cwd)
-    if (code !== exit) throw wrong(doc, line, `expected these commands to end with ${exit}, found ${code}:\n${text}\n${output}`)
+    if (fails === (code === 0)) throw wrong(doc, line, `expected these commands ${fails ? 'to fail' : 'to end with 0'}, found ${code}:\n${text}\n${output}`)
     cwd = end
     idle = undefined
     return output
   }
   try {
-    for (const block of blocksOf(doc)) {
-      const { line, lang, path, text, told } = block, ofOurs = path !== undefined && existsSync(join(root, path))
+    for (const block of blocks) {
+      const { line, lang, path, text, told } = block
       if (path !== undefined && !told.includes(`\`${path}\``) && !told.includes(`(${path})`) && !told.includes(`(../${path})`)) throw wrong(doc, line, `the text above does not tell the reader that this is '${path}'`)
       if (lang === 'text') {
         if (last?.lang !== 'sh') throw wrong(doc, line, 'no command stands before this output')
@@ -95,7 +97,7 @@ export const follow = async (doc, { from = 'lowtide' } = {}) => {
       else if (path === undefined) throw wrong(doc, line, `no test runs this block: expected 'sh', 'text', or ${sources.join(', ')} or diff with a file behind it, found '${lang}'`)
       else if (lang === 'diff') await write(block, before => changed(block, before))
       else if (!sources.includes(lang)) throw wrong(doc, line, `expected one of ${sources.join(', ')}, found '${lang}'`)
-      else if (ofOurs) await excerpt(block)
+      else if (!mine(block)) await excerpt(block)
       else await write(block, () => text)
       last = block
     }

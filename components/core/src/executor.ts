@@ -101,18 +101,19 @@ export const executor = (env: Executing) => {
   }
 
   /** Fetches what the lookups of these jobs ask for, as far as it can be foreseen. What throws here throws again when it decides. */
-  const prefetch = async (jobs: readonly Job[], source: ReturnType<typeof fetcher>): Promise<Failure | undefined> => {
+  const prefetch = (jobs: readonly Job[], source: ReturnType<typeof fetcher>): Promise<Failure | undefined> => {
     const foreseen = <A>(look: () => A, none: A): A => { try { return look() } catch { return none } }
     const wanted: Lookup[] = [], chained: Then[] = []
     for (const j of jobs) {
-      const l = j.do === 'run' ? foreseen(() => asksOf(j), {}) : {}
+      const l = j.do === 'run' ? foreseen(() => asksOf(j), {}) : {}, first = isThen(l) ? l.first : l
       if (isThen(l)) chained.push(l)
-      wanted.push(...Object.values(isThen(l) ? l.first : l), ...j.also ?? [])
+      for (const name in first) wanted.push(first[name]!)
+      if (j.also) wanted.push(...j.also)
     }
-    const failure = await source.fetch(wanted)
-    if (failure !== undefined || chained.length === 0) return failure
+    const fetched = source.fetch(wanted)
+    if (chained.length === 0) return fetched
     const { read } = overlay(source.known, env.tables, parents)
-    return source.fetch(chained.flatMap(l => foreseen(() => Object.values(l.next(source.answers(l.first, trace(), read) as never)), [])))
+    return fetched.then(failure => failure ?? source.fetch(chained.flatMap(l => foreseen(() => Object.values(l.next(source.answers(l.first, trace(), read) as never)), []))))
   }
 
   /** Decides in order until something has to be committed first; `needs` are facts without which it cannot be told. */

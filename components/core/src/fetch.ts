@@ -3,7 +3,7 @@ import * as O from 'fp-ts/lib/Option.js'
 import { type Trace, facts } from './overlay.js'
 import type { AnyPort, Failure } from './port.js'
 import { type Schema, parse } from './schema.js'
-import type { Bindings, Fact, Store, TableLookup } from './shell.js'
+import type { Bindings, Store, TableLookup } from './shell.js'
 import type { AnyTable, Lookup, Lookups, Then } from './table.js'
 
 export interface Fetching { readonly store: Pick<Store, 'fetch' | 'seen'>; readonly tables: ReadonlyMap<string, AnyTable>; readonly bindings: Bindings; readonly ports: ReadonlyMap<string, AnyPort> }
@@ -12,6 +12,7 @@ export const isThen = (l: Lookups | Then): l is Then => typeof l['next'] === 'fu
 
 const idOfLookup = ({ lookup, ask }: Lookup): string => `${lookup}\u0000${ask.op}\u0000${ask.op === 'by' ? ask.index : ''}\u0000${ask.at}`
 const ofTable = (l: Lookup): l is Lookup & TableLookup => l.ask.op === 'get' || l.ask.op === 'by' || l.ask.op === 'where'
+const nothing = Promise.resolve(undefined)
 const fitting = (schema: Schema, value: unknown, what: string): E.Either<Failure, unknown> => {
   const parsed = parse(schema, value)
   return E.isRight(parsed) ? parsed : E.left({ failure: `${what}: ${parsed.left.map(i => `${i.path} ${i.message}`.trim()).join('; ')}`, retry: false })
@@ -31,7 +32,7 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
     const answer = await bindings[port]!.ask!(args.right)()
     return E.isLeft(answer) ? answer : fitting(shape.answer, answer.right, `the answer of port '${port}'`)
   }
-  const fetch = async (wanted: readonly Lookup[]): Promise<Failure | undefined> => {
+  const fetch = (wanted: readonly Lookup[]): Promise<Failure | undefined> => { // promises, not `await`: each frame would cost a kilobyte
     const rows: TableLookup[] = [], asks: Promise<void>[] = []
     for (const l of wanted) {
       const id = idOfLookup(l), { lookup, ask } = l
@@ -43,11 +44,12 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
         asks.push(answer.catch((e: unknown) => E.left({ failure: `port '${lookup}' threw: ${failureOf(e).failure}`, retry: true })).then(a => void asked.set(id, a)))
       }
     }
-    const found = rows.length > 0 ? await store.fetch(rows)() : E.right<Failure, readonly (readonly Fact[])[]>([])
-    if (asks.length > 0) await Promise.all(asks)
-    if (E.isLeft(found)) return found.left
-    rows.forEach((l, i) => known.learn(tables.get(l.lookup)!, l, found.right[i]!))
-    return undefined
+    const learned = rows.length === 0 ? nothing : store.fetch(rows)().then(found => {
+      if (E.isLeft(found)) return found.left
+      rows.forEach((l, i) => known.learn(tables.get(l.lookup)!, l, found.right[i]!))
+      return undefined
+    })
+    return asks.length === 0 ? learned : Promise.all([learned, ...asks]).then(([failure]) => failure)
   }
   /** The answers as handlers see them, read through an overlay. A port's failure is thrown. */
   const answers = (lookups: Lookups, t: Trace, read: (l: TableLookup, t: Trace) => readonly unknown[]): { [name: string]: unknown } => {

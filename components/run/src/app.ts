@@ -1,18 +1,19 @@
 import {
-  type AnyDecider, type AnyResolver, type Draft, type Executing, type Failure, type Lookups, type Mark, type Message, type Outcome, type Parked,
-  type Runtime, type Settled, type Then, bodyOf, contextOf, envelop, executor, parse, seal,
+  type AnyDecider, type AnyResolver, type Executing, type Failure, type Lookups, type Message, type Outcome, type Parked,
+  type Runtime, type Then, contextOf, executor, parse,
 } from '@lowtide/core'
-import type { Caller, Front, NotHandled, Sending } from './front.js'
+import type { Front, NotHandled } from './front.js'
 import type { AnyApp, AnyDeployment } from './deployment.js'
 import { groupsOf, isDecider, isQuery, isResolver, nearest } from './wiring.js'
 import * as E from 'fp-ts/lib/Either.js'
-import { type Patience, callers, refuse, unavailable } from './callers.js'
+import { callers, refuse, unavailable } from './callers.js'
 import { consume, consumerOf } from './consumer.js'
 import { describe } from './describe.js'
 import { lane } from './lane.js'
 import { lookUp } from './look-up.js'
 import { performer } from './performer.js'
 import { rebuild } from './rebuild.js'
+import { sending } from './sending.js'
 
 type Left<A> = E.Either<NotHandled, A>
 /** Starts one process of a deployment: its handlers' lanes and consumers, then its fronts. */
@@ -21,7 +22,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   if (only !== undefined && !(only in d.processes)) throw new Error(`${where} has no process '${only}'${nearest(only, Object.keys(d.processes))}`)
   const members = Object.entries(d.processes).flatMap(([name, list]) => only === undefined || name === only ? list : [])
   const fronts = [...new Set(members.filter((m): m is Front => 'front' in m))], mine = [...new Set(members.filter((m): m is AnyDecider => !('front' in m)))]
-  const deciders = d.functions.filter(isDecider), resolvers = d.functions.filter(isResolver), projectors = deciders.filter(h => h.kind === 'projector')
+  const deciders = d.functions.filter(isDecider), resolvers = d.functions.filter(isResolver)
   const performers = [...new Set(mine.flatMap(h => h.ports.filter(p => p.message)))].map(performer)
   const tables = new Map(d.functions.flatMap(h => h.tables).map(t => [t.name, t])), ports = new Map(d.functions.flatMap(h => h.ports).map(p => [p.port, p]))
   const running = [...mine, ...performers], channels = [...new Map([...deciders, ...performers].flatMap(h => [...h.in, ...h.out]).map(t => [t.channel.channel, t.channel])).values()]
@@ -34,12 +35,6 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const laneOf = (h: AnyDecider) => lanes.find(l => l.group.includes(h))!
   const consumers = await Promise.all(running.map(handler => consume({ handler, lane: laneOf(handler), store, transport, runtime, options })))
 
-  let lastMs = NaN, lastText = ''
-  const stamp = (): string => { // made once a millisecond
-    const ms = runtime.now()
-    if (ms !== lastMs) { lastMs = ms; lastText = new Date(ms).toISOString() }
-    return lastText
-  }
   let looking = false, stopPoll = (): void => {}
   const look = async (): Promise<void> => { // hints may be lost: the poll is what counts
     if (looking) return
@@ -54,44 +49,8 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
 
   const waits = callers({ store, transport, runtime, options })
   let closing: Promise<void> | undefined
-  const takers = new Map(deciders.filter(h => h.kind === 'command').flatMap(h => h.in.map(type => [type.type, { type, handler: h, lane: mine.includes(h) ? laneOf(h) : undefined }] as const)))
-  const out = new Map([...takers].map(([type, { handler: h }]) => [type, [...h.in, ...h.out].map(t => t.channel)]))
-
-  const asLeft = (r: Extract<Settled, { _tag: 'Left' }>, commandId: string): Left<never> => refuse(r.left.busy ? 'busy' : r.left.fenced ? 'unavailable' : r.left.failure.startsWith('too-old') ? 'too-old' : 'failed', r.left.failure, { commandId })
-  const envelopeOf = (draft: Draft, c: Caller): Left<Message> => {
-    const taker = takers.get(draft.type)
-    if (taker === undefined) return refuse('invalid', `no function of this deployment takes the command '${draft.type}'${nearest(draft.type, takers.keys())}`)
-    const commandId = c.id ?? runtime.newId(), parsed = parse(taker.type.schema, draft.data)
-    const caller = c.id === undefined && c.actor === undefined && c.tenant === undefined ? E.right(undefined) : E.tryCatch(() => seal({ id: commandId, actor: c.actor, tenant: c.tenant }, 'caller'), String)
-    const made = E.isLeft(caller) ? E.left([{ path: 'caller', message: caller.left }]) : E.isLeft(parsed) ? parsed : envelop(taker.type, parsed.right, { id: commandId, source: d.name, time: stamp(), correlationid: commandId, actor: c.actor, tenant: c.tenant, traceparent: c.traceparent })
-    if (E.isLeft(made)) return refuse('invalid', `'${draft.type}': ${made.left.map(i => `${i.path === '' ? 'the data' : i.path}: ${i.message}`).join('; ')}`, { commandId, issues: made.left })
-    return taker.handler.allow?.(contextOf(made.right, taker.handler.name, runtime.log), made.right) === false ? refuse('forbidden', `'${draft.type}' is not allowed for ${c.actor === undefined ? 'an anonymous caller' : `'${c.actor}'`}`, { commandId }) : made
-  }
-  /** Straight to the executor where this process may decide; else over the command's channel, and the outcome is waited for. */
-  const handle = async (m: Message, patience: Patience): Promise<Left<Mark>> => {
-    const { handler, lane: local, type } = takers.get(m.type)!
-    if (local && !handler.settings.needs?.oneAtATime) {
-      const result = await new Promise<Settled>(resolve => { local.take(handler, m, type.channel.channel, { done: resolve }) })
-      return E.isLeft(result) ? asLeft(result, m.id) : E.right(result.right!)
-    }
-    return waits.outcome(m, handler.name, transport.publish([{ channel: type.channel.channel, message: m }]), patience)
-  }
-  const outcomeOf = (m: Message, o_: Sending, after: readonly AnyDecider[] | undefined): Promise<Left<Outcome>> => waits.within(o_.timeout ?? options.timeout, m.id, async patience => {
-    const room = transport.room(out.get(m.type)!)
-    if (room) await room
-    if (patience.over) return refuse('busy', 'the intake is full', { commandId: m.id })
-    const mark = await handle(m, patience)
-    if (E.isLeft(mark)) return mark
-    if (o_.id !== undefined && mark.right.body !== bodyOf(m.type, m.data)) return refuse('id-reused', `the id '${m.id}' stands for another command already; expected the same type and data, or a new id`, { commandId: m.id })
-    const outcome = mark.right.outcome!, events = outcome.events ?? []
-    const projecting = (after ?? (o_.wait === 'projected' ? projectors : [])).filter(p => events.some(e => p.in.some(t => t.type === e.type)))
-    return projecting.length === 0 ? E.right(outcome) : waits.projected(outcome, projecting, patience)
-  })
-  const counted = <A>(task: () => Promise<Left<A>>) => async (): Promise<Left<A>> => closing ? refuse('unavailable', 'this process is closing') : waits.counted(task)
-  const send = (draft: Draft, c: Sending, after?: readonly AnyDecider[]) => async (): Promise<Left<{ outcome: Outcome; message: Message }>> => {
-    const made = envelopeOf(draft, c)
-    return E.isLeft(made) ? made : E.map((outcome: Outcome) => ({ outcome, message: made.right }))(await outcomeOf(made.right, c, after))
-  }
+  const dispatch = sending({ d, deciders, laneOf: h => mine.includes(h) ? laneOf(h) : undefined, transport, runtime, waits })
+  const open = <A>(task: () => Promise<Left<A>>) => (): Promise<Left<A>> => closing ? Promise.resolve(refuse('unavailable', 'this process is closing')) : task()
 
   const readBack = async (lookups: () => Lookups | Then, answer: (data: unknown) => unknown): Promise<Left<unknown>> => {
     try {
@@ -108,19 +67,19 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const stored = <A>(te: () => Promise<E.Either<Failure, A>>) => async (): Promise<Left<A>> => E.mapLeft(unavailable)(await te())
 
   const app: AnyApp = {
-    send: (draft, c = {}) => counted(async () => E.map((x: { outcome: Outcome }) => x.outcome)(await send(draft, c)())),
-    answer: (r, draft, c = {}) => counted(async () => {
+    send: (draft, c = {}) => open(() => dispatch(draft, c, undefined, outcome => outcome)),
+    answer: (r, draft, c = {}) => open(async () => {
       if (!resolvers.includes(r)) return refuse('invalid', `the resolver of '${r.in[0]!.type}' is not among the functions`)
-      const sent = await send(draft, c, r.after ? [r.after] : [])()
-      return E.isLeft(sent) ? sent : resolve(r, sent.right)
+      const sent = await dispatch(draft, c, r.after ? [r.after] : [], (outcome, message) => ({ outcome, message }))
+      return E.isLeft(sent) ? sent : waits.within(c.timeout ?? options.timeout, sent.right.message.id, patience => void resolve(r, sent.right).then(patience.end))
     }),
-    query: (q, args, c = {}) => counted(async () => {
+    query: (q, args, c = {}) => open(async () => {
       if (!d.functions.includes(q) || !isQuery(q)) return refuse('invalid', `the query '${q.name}' is not among the functions${nearest(q.name, d.functions.filter(isQuery).map(x => x.name))}`)
       const parsed = parse(q.args, args), now = new Date(runtime.now()).toISOString(), id = runtime.newId()
       if (E.isLeft(parsed)) return refuse('invalid', `'${q.name}': ${parsed.left.map(i => `${i.path}: ${i.message}`).join('; ')}`, { issues: parsed.left })
       const ctx = contextOf({ id, source: d.name, type: q.name, subject: '', time: now, dataschema: '', data: args, correlationid: id, actor: c.actor, tenant: c.tenant }, q.name, runtime.log)
       if (q.allow?.(ctx, parsed.right) === false) return refuse('forbidden', `'${q.name}' is not allowed for ${c.actor === undefined ? 'an anonymous caller' : `'${c.actor}'`}`)
-      return waits.within(c.timeout ?? options.timeout, undefined, () => readBack(() => q.lookup(parsed.right, ctx), q.answer))
+      return waits.within(c.timeout ?? options.timeout, undefined, patience => void readBack(() => q.lookup(parsed.right, ctx), q.answer).then(patience.end))
     }),
     listen: (list, listener) => async () => E.mapLeft(unavailable)(await transport.subscribe({ name: `listen-${runtime.newId()}`, channels: list, broadcast: true }, {
       batch: async b => { for (const { message } of b.deliveries) if ('type' in message) await listener(message) }, revoked: () => {},
@@ -130,7 +89,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
       show: id => async () => E.chain((list: readonly Parked[]): Left<Parked> => list[0] ? E.right(list[0]) : refuse('invalid', `nothing parked has the id '${id}'`))(await stored(store.parked({ id }))()),
       redrive: id => stored(store.unpark(id, 'redrive')), discard: id => stored(store.unpark(id, 'discard')),
     },
-    rebuild: h => counted(() => rebuild({ ...env, store, handlers: groupsOf(deciders).find(g => g.includes(h)) ?? [], runtime })),
+    rebuild: h => open(() => rebuild({ ...env, store, handlers: groupsOf(deciders).find(g => g.includes(h)) ?? [], runtime })),
     describe: () => describe(d), ready: () => closing === undefined,
     close: () => closing ??= (async () => {
       const grace = (task: Promise<unknown>): Promise<unknown> => { let stop = (): void => {}; return Promise.race([task, new Promise<void>(r => { stop = runtime.after(options.grace, r) })]).finally(() => stop()) }

@@ -4,8 +4,14 @@ import type { NotHandled } from './front.js'
 import { waiting } from './waiting.js'
 
 type Left<A> = E.Either<NotHandled, A>
-/** A caller's time limit: once it is over, all that waits for the caller is taken off. */
-export interface Patience { over: boolean; readonly stops: (() => void)[] }
+/** A caller and its time limit: once it has its answer, all that waits for it is taken off. */
+export interface Patience<A> {
+  over: boolean
+  /** What it is told when its time is over, instead of `timeout`. */
+  late: NotHandled | undefined
+  stops: (() => void)[] | undefined
+  end(answer: Left<A>): void
+}
 export const refuse = (notHandled: NotHandled['notHandled'], message: string, rest: Partial<NotHandled> = {}): E.Either<NotHandled, never> => E.left({ notHandled, message, ...rest })
 export const unavailable = (f: Failure): NotHandled => ({ notHandled: f.retry ? 'unavailable' : 'failed', message: f.failure })
 interface ForOutcome { readonly id: string; readonly handler: string; readonly since: string; readonly done: (r: Left<Mark>) => void }
@@ -15,6 +21,8 @@ interface ForProjection { readonly consumer: string; readonly reach: readonly Re
 export const callers = ({ store, transport, runtime, options }: { store: Store; transport: Transport; runtime: Runtime; options: Options }) => {
   let active = 0
   const idle: (() => void)[] = [], queue: (() => void)[] = []
+  const next = (): void => { queue.shift()?.() }
+  const leave = (): void => { active--; next(); if (active === 0) for (const call of idle.splice(0)) call() }
 
   const outcomes = waiting<ForOutcome>(runtime, options.poll, call => store.watch('outcome', call), async pending => {
     const list = [...pending], seen = await store.seen(list.map(p => ({ consumer: '', id: p.id })))()
@@ -38,22 +46,22 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
       for (const p of mine) if (p.reach.every(r => { const position = at.get(`${r.channel}\u0000${r.partition}`); return position !== undefined && transport.reached(position, r.position) })) p.done(E.right(undefined))
     }
   })
-  const wait = <P extends { readonly done: (r: Left<A>) => void }, A>(room: { add(p: P): void; remove(p: P): void }, make: (done: (r: Left<A>) => void) => P, patience: Patience): Promise<Left<A>> => new Promise(resolve => {
+  const wait = <P extends { readonly done: (r: Left<A>) => void }, A>(room: { add(p: P): void; remove(p: P): void }, make: (done: (r: Left<A>) => void) => P, patience: Patience<never>): Promise<Left<A>> => new Promise(resolve => {
     if (patience.over) return // the caller has its answer
     const p: P = make(r => { room.remove(p); resolve(r) })
-    patience.stops.push(() => room.remove(p))
+    ;(patience.stops ??= []).push(() => room.remove(p))
     room.add(p)
   })
 
   return {
     /** Registered before it is published, so that an answer cannot be missed. */
-    outcome: async (m: Message, handler: string, publish: () => Promise<E.Either<Failure, void>>, patience: Patience): Promise<Left<Mark>> => {
+    outcome: async (m: Message, handler: string, publish: () => Promise<E.Either<Failure, void>>, patience: Patience<never>): Promise<Left<Mark>> => {
       const answered = wait<ForOutcome, Mark>(outcomes, done => ({ id: m.id, handler, since: m.time, done }), patience)
       const published = await publish()
       return E.isLeft(published) ? E.left({ ...unavailable(published.left), commandId: m.id }) : answered
     },
     /** Until the projectors' checkpoints have reached the outcome's events. */
-    projected: async (outcome: Outcome, projectors: readonly AnyDecider[], patience: Patience): Promise<Left<Outcome>> => {
+    projected: async (outcome: Outcome, projectors: readonly AnyDecider[], patience: Patience<never>): Promise<Left<Outcome>> => {
       let upTo = outcome.upTo
       while (upTo === undefined && !patience.over) { // a relay publishes: it fills in how far they reach
         await new Promise<void>(resolve => { runtime.after(options.poll, resolve) })
@@ -67,23 +75,31 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
       }
       return E.right(outcome)
     },
-    within: <A>(ms: number, commandId: string | undefined, task: (patience: Patience) => Promise<Left<A>>): Promise<Left<A>> => new Promise(resolve => {
-      const patience: Patience = { over: false, stops: [] }
-      const end = (r: Left<A>): void => {
-        if (patience.over) return
-        patience.over = true
-        for (const stop of patience.stops) stop()
-        resolve(r)
+    /** Runs a caller's task within its time. A process holds at most `buffer` of them; the next ones wait outside. */
+    within: <A>(ms: number, commandId: string | undefined, task: (patience: Patience<A>) => void): Promise<Left<A>> => new Promise(resolve => {
+      let inside = false
+      const patience: Patience<A> = {
+        over: false, late: undefined, stops: undefined,
+        end: answer => {
+          if (patience.over) return
+          patience.over = true
+          stop()
+          for (const call of patience.stops ?? []) call()
+          resolve(answer)
+          if (inside) leave()
+        },
       }
-      patience.stops.push(runtime.after(ms, () => end(refuse('timeout', `no answer within ${ms} ms${commandId === undefined ? '' : '; send the same id again to learn the outcome'}`, { commandId }))))
-      task(patience).then(end, (e: unknown) => end(refuse('failed', e instanceof Error ? e.message : String(e), { commandId })))
+      const begin = (): void => {
+        if (patience.over) return next()
+        inside = true
+        active++
+        patience.late = undefined
+        try { task(patience) } catch (e) { patience.end(refuse('failed', e instanceof Error ? e.message : String(e), { commandId })) }
+      }
+      const stop = runtime.after(ms, () => patience.end(patience.late ? E.left(patience.late) : refuse('timeout', `no answer within ${ms} ms${commandId === undefined ? '' : '; send the same id again to learn the outcome'}`, { commandId })))
+      if (active < options.buffer) begin()
+      else { patience.late = { notHandled: 'busy', message: `this process holds ${options.buffer} callers already`, commandId }; queue.push(begin) }
     }),
-    /** A process holds at most `buffer` callers; the next ones wait outside. */
-    counted: async <A>(task: () => Promise<A>): Promise<A> => {
-      if (active >= options.buffer) await new Promise<void>(resolve => { queue.push(resolve) })
-      active++
-      try { return await task() } finally { active--; queue.shift()?.(); if (active === 0) for (const call of idle.splice(0)) call() }
-    },
     idle: (): Promise<void> => active === 0 ? Promise.resolve() : new Promise(resolve => { idle.push(resolve) }),
     pending: (): number => outcomes.size() + projections.size(),
     close: (): void => { outcomes.close(); projections.close() },

@@ -65,7 +65,6 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
     }
     while (!life.closed && track.open.length >= options.buffer) await new Promise<void>(resolve => { room.add(resolve) })
   }
-  const subscribed = await patiently(transport.subscribe(consumer, { batch, revoked: (channel, partition) => { tracks.delete(trackId(channel, partition)) } }))
 
   /** Runs a parked key again from its head: what arrives meanwhile waits, what fails stays parked and holds the rest. */
   const redrive = async (head: Parked): Promise<void> => {
@@ -86,6 +85,7 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
     }
     lane.release(key)
   }
+  const subscribed = await patiently(transport.subscribe(consumer, { batch, revoked: (channel, partition) => { tracks.delete(trackId(channel, partition)) } }))
   return {
     /** Looks for what somebody asked to run again, in the partitions that are owned here. */
     look: async (asked: readonly Parked[]): Promise<void> => {
