@@ -39,26 +39,19 @@ const whole = (fields: readonly string[], row: Row | null | undefined): At | und
 /** The rows as the messages before have staged them, over the facts. Exact, or it says that it cannot answer. `tables` by name; `parents` are referred to. */
 export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<string, AnyTable>, parents: ReadonlySet<string>) => {
   const staged = new Map<string, Staged>(), taken = new Map<string, Taken>(), journal: [Map<string, unknown>, string, unknown][] = []
-  const write = <V>(map: Map<string, V>, key: string, value: V): void => {
-    journal.push([map, key, map.get(key)])
-    map.set(key, value)
-  }
+  const write = <V>(map: Map<string, V>, key: string, value: V): void => { journal.push([map, key, map.get(key)]); map.set(key, value) }
   const current = (key: string): Row | null | undefined => {
-    const s = staged.get(key)
-    if (s !== undefined) return s.row
-    const f = known.rows.get(key)
-    return f == null ? f : f.row
+    const s = staged.get(key), f = s ? null : known.rows.get(key)
+    return s ? s.row : f && f.row
   }
   const lookAt = (p: Place, t: Trace): Row | null | undefined => {
     const row = current(p.key)
-    if (row === undefined) t.needs.push(lookupOf(p))
-    else t.reads.push(p)
+    if (row === undefined) t.needs.push(lookupOf(p)); else t.reads.push(p)
     return row
   }
   const holder = (p: Place, t: Trace): At | null | undefined => {
     const here = taken.get(p.key), found = here === undefined ? known.unique.get(p.key) : here.at
-    if (found === undefined) t.needs.push(lookupOf(p))
-    else t.reads.push(p)
+    if (found === undefined) t.needs.push(lookupOf(p)); else t.reads.push(p)
     return found
   }
   /** The row at a place that an index names: its key columns are taken from the row itself. */

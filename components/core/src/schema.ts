@@ -59,8 +59,7 @@ const copy = (value: unknown, trail: string[]): unknown => {
 export const seal = <A>(value: A, path?: string): A => copy(value, path === undefined ? [] : [path]) as A
 /** At least the bytes of its JSON, and quickly told. */
 export const atMost = (value: unknown): number => {
-  if (typeof value === 'string') return value.length * 6 + 2
-  if (typeof value !== 'object' || value === null) return 24
+  if (typeof value !== 'object' || value === null) return typeof value === 'string' ? value.length * 6 + 2 : 24
   let sum = 2
   for (const name in value) sum += name.length * 6 + 4 + atMost((value as Record<string, unknown>)[name])
   return sum

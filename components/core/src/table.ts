@@ -21,11 +21,10 @@ export const uuid = column<string>('uuid')
 export const json = <S extends Schema>(schema: S & Stable<S>): Column<Deep<Output<S>>> => ({ kind: 'json', optional: false, schema })
 export const optional = <A>(c: Column<A>): Column<A | null> => ({ ...(c as AnyColumn), optional: true })
 const fits: { readonly [K in ColumnKind]: (v: unknown, c: AnyColumn) => boolean } = {
-  text: v => typeof v === 'string', int: v => Number.isSafeInteger(v), float: v => Number.isFinite(v), bool: v => typeof v === 'boolean',
+  text: v => typeof v === 'string', int: Number.isSafeInteger, float: Number.isFinite, bool: v => typeof v === 'boolean', json: (v, c) => E.isRight(parse(c.schema!, v)),
   decimal: v => typeof v === 'string' && /^-?\d+(\.\d+)?$/.test(v),
   timestamp: v => typeof v === 'string' && /^\d{4}-\d\d-\d\dT/.test(v) && !Number.isNaN(Date.parse(v)),
   uuid: v => typeof v === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(v),
-  json: (v, c) => E.isRight(parse(c.schema!, v)),
 }
 /** What does not fit the table's columns, in words; nothing when all does. */
 export const misfit = (t: AnyTable, row: Row): string | undefined => {
