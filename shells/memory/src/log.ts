@@ -29,7 +29,7 @@ export const logs = (count: number) => {
     }
     return log
   }
-  const moved = (): void => { for (const look of [...waiting]) look() }
+  const moved = (): void => { for (const look of waiting) look() }
 
   /** Hands a partition out from `cursor`, a batch at a time; the next one when the last is taken. */
   const read = (channel: string, p: number, fence: string, from: number, { runtime, on, buffer }: Member, announced: boolean): (() => void) => {
