@@ -6,8 +6,9 @@ import { dirname, join } from 'node:path'
 import { root } from '../workspaces.mjs'
 import { blocksOf, wrong } from './markdown.mjs'
 
-/** Done before any test runs; a test that did it again would pull the floor from under the others. */
+/** In the clone, done before any test runs; a test that did it again would pull the floor from under the others. */
 const done = ['npm ci', 'npm run build', 'npm test']
+const yetToDo = script => script.split('\n').map(line => line.split(' && ').filter(part => !done.includes(part.trim())).join(' && ')).join('\n')
 
 /** Folders of the repository: what is named in them is ours; all other files of a doc are its reader's. */
 const ours = /^(benchmarks|components|docs|functions|projects|scripts|shells)\//
@@ -79,8 +80,7 @@ export const follow = async (doc, { from = 'lowtide' } = {}) => {
     idle = block
   }
   const type = async ({ line, text, fails }) => {
-    const script = text.split('\n').map(each => each.split(' && ').filter(part => !done.includes(part.trim())).join(' && ')).join('\n')
-    const { code, output, cwd: end } = await shell(script, cwd)
+    const { code, output, cwd: end } = await shell(from === 'lowtide' ? yetToDo(text) : text, cwd)
     if (fails === (code === 0)) throw wrong(doc, line, `expected these commands ${fails ? 'to fail' : 'to end with 0'}, found ${code}:\n${text}\n${output}`)
     cwd = end
     idle = undefined

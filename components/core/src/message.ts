@@ -56,10 +56,12 @@ export function event(type: string, o: Declaration): AnyType { return declared('
 /** The message type of a port's effect, on the port's own channel. */
 export const effectType = (port: string, schema: Schema): AnyType => declared('effect', port, { channel: channel(`effect-${port}`), schema, key: () => '' })
 
-/** A UUID (RFC 9562, version 8) made from its parts by SHA-256: the same parts, the same id, on every shell. */
+const flat = Buffer.alloc(36, '-'), pieces = [[0, 0, 8], [9, 8, 12], [14, 12, 16], [19, 16, 20], [24, 20, 32]] as const
+/** A UUID (RFC 9562, version 8) made from its parts by SHA-256: the same parts, the same id, on every shell. Through bytes, for one flat text: slices put together stay a tree, and take half as long again. */
 export const idOf = (...parts: readonly (string | number)[]): string => {
   const h = hash('sha256', parts.join('\u0000'))
-  return `${h.slice(0, 8)}-${h.slice(8, 12)}-8${h.slice(13, 16)}-a${h.slice(17, 20)}-${h.slice(20, 32)}`
+  for (const [at, from, to] of pieces) flat.write(at === 14 ? `8${h.slice(13, to)}` : at === 19 ? `a${h.slice(17, to)}` : h.slice(from, to), at, 'latin1')
+  return flat.toString('latin1')
 }
 /** Tells two bodies apart under one id: a digest of type and data, whatever the order of the fields. */
 export const bodyOf = (type: string, data: unknown): string => hash('sha256', type + canonical(data), 'base64url')

@@ -34,7 +34,10 @@ interface Taken { readonly at: At | null; readonly job: number }
 const sum = (to: Deltas, by: Deltas): Deltas => ({ ...to, ...Object.fromEntries(Object.entries(by).map(([f, n]) => [f, (to[f] ?? 0) + n])) })
 const pick = (fields: readonly string[], row: Row): Row => { const some: { [column: string]: unknown } = {}; for (const f of fields) some[f] = row[f]; return some }
 const equals = (equal: Row, row: Row | null | undefined): boolean => row != null && Object.keys(equal).every(f => atOf([f], equal) === atOf([f], row))
-const whole = (fields: readonly string[], row: Row | null | undefined): At | undefined => row == null || fields.some(f => row[f] == null) ? undefined : atOf(fields, row)
+const whole = (fields: readonly string[], row: Row | null | undefined): At | undefined => {
+  if (row != null) for (const f of fields) if (row[f] == null) return undefined
+  return row == null ? undefined : atOf(fields, row)
+}
 
 /** The rows as the messages before have staged them, over the facts. Exact, or it says that it cannot answer. `tables` by name; `parents` are referred to. */
 export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<string, AnyTable>, parents: ReadonlySet<string>) => {
@@ -76,8 +79,8 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
 
   /** Moves unique values from the row before to the row after. */
   const claim = ({ table, at }: Place, before: Row | null, after: Row | null, job: number, t: Trace): void => {
-    for (const [index, fields] of table.unique.entries()) {
-      const free = whole(fields, before), take = whole(fields, after)
+    for (let index = 0; index < table.unique.length; index++) {
+      const fields = table.unique[index]!, free = whole(fields, before), take = whole(fields, after)
       if (free === take) continue
       if (free !== undefined) { const k = keyOf(table.name, free, index); t.wrote.push(k); write<Taken>(taken, k, { at: null, job }) }
       if (take === undefined) continue

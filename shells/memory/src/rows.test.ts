@@ -84,7 +84,7 @@ test('lookups answer as a full scan does', () => {
     }
     for (const row of rows) if (row.slot !== null) assert.equal(kept.answer({ ...things.by('slot', row.slot) } as TableLookup).map(f => f.row), O.isSome(naive.answer(things.by('slot', row.slot))) ? [(naive.answer(things.by('slot', row.slot)) as O.Some<Row>).value] : [])
   }), { numRuns: 500 })
-  assert.ok(found > 300, `only ${found} rows were found`)
+  assert.ok(found > 150, `only ${found} rows were found`)
 })
 
 test('two rows change places in one unit', () => {

@@ -2,10 +2,14 @@ import { type AnyTable, type At, type Check, type Conflict, type Fact, type Row,
 import { inOrder } from './order.js'
 
 type Versions = { next(): number }
-interface Kept { readonly table: AnyTable; readonly rows: Map<At, Fact>; readonly unique: readonly Map<At, At>[]; readonly pages: ReadonlyMap<string, Map<At, Set<At>>> }
+interface Page { readonly fields: readonly string[]; readonly rows: Map<At, Set<At>> }
+interface Kept { readonly table: AnyTable; readonly references: readonly (readonly [field: string, parent: string])[]; readonly rows: Map<At, Fact>; readonly unique: readonly Map<At, At>[]; readonly pages: ReadonlyMap<string, Page> }
 interface Final { readonly kept: Kept; readonly at: At; readonly key: string; readonly before: Row | undefined; readonly after: Row | undefined }
 
-const whole = (fields: readonly string[], row: Row | undefined): At | undefined => row === undefined || fields.some(f => row[f] == null) ? undefined : atOf(fields, row)
+const whole = (fields: readonly string[], row: Row | undefined): At | undefined => {
+  if (row !== undefined) for (const f of fields) if (row[f] == null) return undefined
+  return row === undefined ? undefined : atOf(fields, row)
+}
 const parentAt = (value: unknown): At => atOf(['id'], { id: value })
 const nameOf = (fields: readonly string[]): string => fields.toSorted().join()
 /** Every leading part of a declared index answers a `where`, and every reference finds its children. */
@@ -13,7 +17,9 @@ const pagesOf = (t: AnyTable): Map<string, readonly string[]> => new Map([...t.i
 
 /** Tables as maps, with the constraints of a database: keys, unique indexes, references, versions that never come back. */
 export const keep = (tables: readonly AnyTable[], versions: Versions) => {
-  const all = new Map(tables.map((table): [string, Kept] => [table.name, { table, rows: new Map(), unique: table.unique.map(() => new Map()), pages: new Map([...pagesOf(table).keys()].map(n => [n, new Map()])) }]))
+  const all = new Map(tables.map((table): [string, Kept] => [table.name, {
+    table, references: Object.entries(table.references), rows: new Map(), unique: table.unique.map(() => new Map()), pages: new Map([...pagesOf(table)].map(([n, fields]) => [n, { fields, rows: new Map() }])),
+  }]))
   const children = tables.flatMap(t => Object.entries(t.references).map(([field, parent]) => ({ child: t.name, field, parent })))
 
   const page = ({ table, rows, pages }: Kept, ask: Extract<TableLookup['ask'], { op: 'where' }>): readonly Fact[] => {
@@ -23,7 +29,7 @@ export const keep = (tables: readonly AnyTable[], versions: Versions) => {
     // a row that is gone still has a place among the keys, but none in another order
     const mark = ask.after === undefined || ask.orderBy === undefined ? ask.after : rows.get(atOf(table.key, ask.after))?.row
     if (ask.after !== undefined && mark === undefined) return []
-    const found = [...index.get(atOf(fields, ask.equal)) ?? []].map(at => rows.get(at)!).filter(f => mark === undefined || order(f.row, mark) > 0)
+    const found = [...index.rows.get(atOf(fields, ask.equal)) ?? []].map(at => rows.get(at)!).filter(f => mark === undefined || order(f.row, mark) > 0)
     return found.sort((a, b) => order(a.row, b.row)).slice(0, ask.limit)
   }
   const answer = ({ lookup, ask }: TableLookup): readonly Fact[] => {
@@ -43,28 +49,26 @@ export const keep = (tables: readonly AnyTable[], versions: Versions) => {
     const stale: string[] = [], broken: Conflict['broken'][number][] = [], finals = new Map<string, Final>()
     for (const w of writes) {
       const kept = all.get(w.table)!, base = kept.rows.get(w.at), before = base?.row
-      const final = (after: Row | undefined): void => { finals.set(w.key, { kept, at: w.at, key: w.key, before, after }) }
       if (w.op === 'insert' ? base !== undefined : w.op !== 'add' && base?.version !== w.version) stale.push(w.key)
-      else if (w.op === 'insert' || w.op === 'update') final(w.row)
-      else if (w.op === 'remove') final(undefined)
+      else if (w.op !== 'add') finals.set(w.key, { kept, at: w.at, key: w.key, before, after: w.op === 'remove' ? undefined : w.row })
       else if (before !== undefined) {
         const after = Object.freeze({ ...before, ...Object.fromEntries(Object.entries(w.by).map(([f, n]) => [f, Number(before[f]) + n])) })
         const over = Object.keys(w.by).find(f => kept.table.columns[f]?.kind === 'int' && !Number.isSafeInteger((after as Row)[f]))
-        if (over === undefined) final(after)
+        if (over === undefined) finals.set(w.key, { kept, at: w.at, key: w.key, before, after })
         else broken.push({ key: w.key, constraint: `${w.table}.${over} within 2^53` })
       }
     }
     const rowOf = (table: string, at: At): Row | undefined => { const f = finals.get(keyOf(table, at)); return f ? f.after : all.get(table)?.rows.get(at)?.row }
     const taken = new Map<string, At>()
-    for (const { kept: { table, unique }, at, before, after } of finals.values()) {
-      table.unique.forEach((fields, i) => {
-        const mine = whole(fields, after)
-        if (mine === undefined || mine === whole(fields, before)) return
+    for (const { kept: { table, unique, references }, at, before, after } of finals.values()) {
+      for (let i = 0; i < unique.length; i++) {
+        const fields = table.unique[i]!, mine = whole(fields, after)
+        if (mine === undefined || mine === whole(fields, before)) continue
         const holder = unique[i]!.get(mine), key = keyOf(table.name, mine, i)
         if ((holder !== undefined && holder !== at && whole(fields, rowOf(table.name, holder)) === mine) || (taken.has(key) && taken.get(key) !== at)) stale.push(key)
         taken.set(key, at)
-      })
-      for (const [field, parent] of Object.entries(table.references)) {
+      }
+      for (const [field, parent] of references) {
         const value = after?.[field]
         if (value == null || !all.has(parent) || rowOf(parent, parentAt(value)) !== undefined) continue
         const key = keyOf(parent, parentAt(value))
@@ -74,7 +78,7 @@ export const keep = (tables: readonly AnyTable[], versions: Versions) => {
     }
     for (const { kept, at, key, after } of finals.values()) if (after === undefined) for (const { child, field, parent } of children) {
       if (parent !== kept.table.name) continue
-      const left = [...all.get(child)!.pages.get(field)!.get(at) ?? []].some(c => { const row = rowOf(child, c); return row !== undefined && row[field] != null && parentAt(row[field]) === at })
+      const left = [...all.get(child)!.pages.get(field)!.rows.get(at) ?? []].some(c => { const row = rowOf(child, c); return row !== undefined && row[field] != null && parentAt(row[field]) === at })
       if (left) broken.push({ key, constraint: `${child}.${field}` })
     }
     return { stale, broken, finals: [...finals.values()] }
@@ -83,16 +87,16 @@ export const keep = (tables: readonly AnyTable[], versions: Versions) => {
   const apply = (finals: readonly Final[]): void => {
     for (const { kept, at, before, after } of finals) {
       if (before !== undefined) {
-        kept.table.unique.forEach((fields, i) => { const old = whole(fields, before); if (old !== undefined && old !== whole(fields, after)) kept.unique[i]!.delete(old) })
-        for (const [name, index] of kept.pages) { const fields = name.split(','), old = atOf(fields, before), set = index.get(old); set?.delete(at); if (set?.size === 0) index.delete(old) }
+        for (let i = 0; i < kept.unique.length; i++) { const fields = kept.table.unique[i]!, old = whole(fields, before); if (old !== undefined && old !== whole(fields, after)) kept.unique[i]!.delete(old) }
+        for (const { fields, rows } of kept.pages.values()) { const old = atOf(fields, before), set = rows.get(old); set?.delete(at); if (set?.size === 0) rows.delete(old) }
       }
       if (after === undefined) kept.rows.delete(at)
     }
     for (const { kept, at, after } of finals) {
       if (after === undefined) continue
       kept.rows.set(at, { row: after, version: versions.next() })
-      kept.table.unique.forEach((fields, i) => { const now = whole(fields, after); if (now !== undefined) kept.unique[i]!.set(now, at) })
-      for (const [name, index] of kept.pages) { const now = atOf(name.split(','), after), set = index.get(now); if (set) set.add(at); else index.set(now, new Set([at])) }
+      for (let i = 0; i < kept.unique.length; i++) { const now = whole(kept.table.unique[i]!, after); if (now !== undefined) kept.unique[i]!.set(now, at) }
+      for (const { fields, rows } of kept.pages.values()) { const now = atOf(fields, after), set = rows.get(now); if (set) set.add(at); else rows.set(now, new Set([at])) }
     }
   }
   return {

@@ -40,7 +40,11 @@ export const memoryWorld = (o: { readonly partitions?: number } = {}) => {
   const inbox = new Map<string, Map<string, Mark | string>>()
   const inboxOf = (consumer: string): Map<string, Mark | string> => { let box = inbox.get(consumer); if (box === undefined) { box = new Map(); inbox.set(consumer, box) } return box }
   const markOf = ({ consumer, id }: Asked): Mark | undefined => { const m = inbox.get(consumer)?.get(id); return typeof m === 'string' ? { consumer, id, body: '', time: m } : m }
-  const seen = (asked: readonly Asked[]): readonly Mark[] => asked.flatMap(m => markOf(m) ?? nothing)
+  const seen = (asked: readonly Asked[]): readonly Mark[] => {
+    let found: Mark[] | undefined
+    for (const a of asked) { const m = markOf(a); if (m) (found ??= []).push(m) }
+    return found ?? nothing
+  }
   /** A few of the oldest, each time: what the window has left behind is forgotten. */
   const forget = (consumer: string, before: number): void => {
     let n = 0

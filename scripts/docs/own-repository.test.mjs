@@ -1,0 +1,7 @@
+// time limit: 120 s
+import { test } from 'uvu'
+import { follow } from './follow.mjs'
+
+test('a repository of one’s own works from the packed packages', () => follow('docs/own-repository.md', { from: '.' }))
+
+test.run()
