@@ -12,7 +12,6 @@ export const isThen = (l: Lookups | Then): l is Then => typeof l['next'] === 'fu
 
 const idOfLookup = ({ lookup, ask }: Lookup): string => `${lookup}\u0000${ask.op}\u0000${ask.op === 'by' ? ask.index : ''}\u0000${ask.at}`
 const ofTable = (l: Lookup): l is Lookup & TableLookup => l.ask.op === 'get' || l.ask.op === 'by' || l.ask.op === 'where'
-const nothing = Promise.resolve(undefined)
 const fitting = (schema: Schema, value: unknown, what: string): E.Either<Failure, unknown> => {
   const parsed = parse(schema, value)
   return E.isRight(parsed) ? parsed : E.left({ failure: `${what}: ${parsed.left.map(i => `${i.path} ${i.message}`.trim()).join('; ')}`, retry: false })
@@ -44,7 +43,7 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
         asks.push(answer.catch((e: unknown) => E.left({ failure: `port '${lookup}' threw: ${failureOf(e).failure}`, retry: true })).then(a => void asked.set(id, a)))
       }
     }
-    const learned = rows.length === 0 ? nothing : store.fetch(rows)().then(found => {
+    const learned = rows.length === 0 ? Promise.resolve(undefined) : store.fetch(rows)().then(found => {
       if (E.isLeft(found)) return found.left
       rows.forEach((l, i) => known.learn(tables.get(l.lookup)!, l, found.right[i]!))
       return undefined

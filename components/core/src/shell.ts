@@ -101,16 +101,13 @@ export interface Transport {
 
 /** What a shell promises; each is asked for by a need or a law. */
 export interface Guarantees {
-  readonly ordering: 'per key' | 'none'
-  readonly delivery: 'effects once' | 'at least once'
+  readonly ordering: 'per key' | 'none'; readonly delivery: 'effects once' | 'at least once'
   /** What an accepted command survives. */
   readonly durability: 'process' | 'disk' | 'replicated'
   /** `global`: a unit may touch any key; `partition`: only rows whose `partitionBy` is the message's key. */
   readonly scope: 'global' | 'partition'
-  readonly references: 'checked' | 'unchecked'
-  readonly parkedKey: 'held' | 'passes'
-  readonly replay: 'from the start' | 'retained' | 'none'
-  readonly scaleOut: 'one process' | 'processes'
+  readonly references: 'checked' | 'unchecked'; readonly parkedKey: 'held' | 'passes'
+  readonly replay: 'from the start' | 'retained' | 'none'; readonly scaleOut: 'one process' | 'processes'
   /** Most messages in one unit. */
   readonly unitLimit: number
 }
@@ -121,9 +118,8 @@ export interface Runtime {
   after(ms: number, call: () => void): () => void
   /** Calls once what is runnable now has run: callers that arrive together make one batch. */
   soon(call: () => void): void
-  /** 0 inclusive to 1 exclusive. */
-  random(): number
-  newId(): string
+  /** `random`: 0 inclusive to 1 exclusive. */
+  random(): number; newId(): string
   log(level: 'info' | 'warn' | 'error', text: string, fields?: object): void
 }
 /** A technology: opened once a process, over the tables and channels that its handlers use. */

@@ -68,8 +68,9 @@ export const contained = law(7, 'poison is contained', {
       const all = held(own) ? items : items.toSorted((a, b) => Number(a === 'i001') - Number(b === 'i001')), look = async () => (await own.row(journals, bad))?.items
       await healing(own, 'the end of the redrive', next, () => own.start([journal]), async () => (await look())?.length === all.length && (await front.parked({ key: bad })).length === 0)
       own.equal(await look(), all, `the journal after the faults ${JSON.stringify(faults)}`)
+      const crashed = next.crashed()
       await own.close()
-      return { crashed: next.crashed() }
+      return { crashed }
     })
   }),
   'a redrive that fails stays parked and holds the rest': inOnePartition(async t => {

@@ -50,6 +50,7 @@ export const traffic = async (t: Trial, faults: Faults, items = numbered(3)): Pr
 export const everyCall = async (t: Trial, run: (faults: Faults) => Promise<{ readonly crashed: boolean }>): Promise<number> => {
   let runs = 0
   for (let call = 1, crashed = true; crashed; call += t.effort < 1 ? Math.ceil(t.random() * 2 / t.effort) : 1) {
+    if (call > 5_000) throw new Error('the process never comes to an end without a power cut')
     crashed = false
     for (const when of ['before', 'after'] as const) {
       runs++
