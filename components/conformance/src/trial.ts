@@ -28,7 +28,7 @@ export interface Setting { readonly make: Make; readonly prefix: string; readonl
 
 /** What a law is tried with: a fresh world, ids of its own in it, and words to say what must hold. */
 export const trial = async (setting: Setting) => {
-  const { make, prefix, seed, effort, partitions, sabotage } = setting, world: World = await make({ seed, partitions }), nodes: Instance[] = [], others: { close(): Promise<void> }[] = []
+  const { make, prefix, seed, effort, partitions, sabotage } = setting, world: World = await make({ seed, partitions }), nodes: Instance[] = [], others = new Set<{ close(): Promise<void> }>()
   const out = outside(world.clock.now), random = chance(seed)
   const fail = (what: string): never => { throw new Error(`${what} (ids ${prefix}…, seed ${seed})`) }
   const mine = (text: unknown): boolean => typeof text === 'string' && text.startsWith(prefix)
@@ -68,9 +68,9 @@ export const trial = async (setting: Setting) => {
       let last: unknown
       try { await world.clock.until(what, patience, async () => isDeepStrictEqual(last = await look(), expected)) } catch { fail(`${what}: ${difference(last, expected)} for ${patience / 1000} s`) }
     },
-    /** Settings of another world, which is closed with this one. */
+    /** Settings of another world, and who has to be closed with this one. */
     child: (same: boolean): Setting => ({ ...setting, prefix: same ? prefix : `${prefix}.${children++}` }),
-    owns: (other: { close(): Promise<void> }): void => { others.push(other) },
+    others,
     /** A number of cases, fewer where they cost more. */
     cases: (n: number): number => Math.max(1, Math.ceil(n * effort)),
     close: async (): Promise<void> => {
@@ -85,8 +85,8 @@ export type Trial = Awaited<ReturnType<typeof trial>>
 /** Another world, empty; with `same` ids, for a law about what is the same in each. */
 export const another = async (t: Trial, ids: 'same' | 'own' = 'own'): Promise<Trial> => {
   const other = await trial(t.child(ids === 'same'))
-  t.owns(other)
-  return other
+  t.others.add(other)
+  return { ...other, close: async () => { t.others.delete(other); await other.close() } }
 }
 
 type Test = ((t: Trial) => Promise<void>) & { readonly partitions?: number }

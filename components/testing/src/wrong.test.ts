@@ -511,7 +511,7 @@ export const tests = (): void => {
   void model([accounts]).answer(accounts.get('')).owner
 }
 
-// ---- deployments and apps: their programs come here, as `export const deployments = (): void => { … }`
+// Deployments and apps: components/run/src/wrong.test.ts
 
 const test = suite('wrong programs')
 

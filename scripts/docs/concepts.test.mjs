@@ -1,0 +1,6 @@
+import { test } from 'uvu'
+import { follow } from './follow.mjs'
+
+test('its excerpts stand in the code', () => follow('docs/concepts.md'))
+
+test.run()
