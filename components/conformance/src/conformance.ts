@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import { laws } from './laws.js'
+import type { Saboteur } from './sabotage.js'
 import { type Law, trial } from './trial.js'
 import type { Make } from './world.js'
 
@@ -10,6 +11,8 @@ export interface Trying {
   readonly seed?: number
   /** A share of the cases, for worlds where each costs more; 1 is all. */
   readonly effort?: number
+  /** Stops at the first that fails. */
+  readonly until?: 'failure'
   /** The name of a saboteur that stands between every instance and its shell. */
   readonly sabotage?: string
 }
@@ -33,10 +36,24 @@ export const runLaws = async (make: Make, o: Trying = {}): Promise<readonly Resu
     const begun = performance.now(), { law: number, says, title } = law
     const error = await tryLaw(make, law, nth, o).then(() => undefined, (e: Error) => e.message)
     results.push({ law: number, says, title, ok: error === undefined, ...(error !== undefined && { error }), ms: Math.round(performance.now() - begun) })
+    if (error !== undefined && o.until === 'failure') break
   }
   return results
 }
 
+/**
+ * That the suite notices a saboteur: the law that is named for it fails, and what it does not touch still holds. Answers with what failed.
+ *
+ * @example for (const s of saboteurs) test(`law ${s.law} notices who ${s.name}`, async () => { await notices(local(memorySite), s) })
+ */
+export const notices = async (make: Make, saboteur: Saboteur, o: Omit<Trying, 'only' | 'sabotage'> = {}): Promise<readonly Result[]> => {
+  const own = await runLaws(make, { ...o, sabotage: saboteur.name, only: l => l.law === saboteur.law, until: 'failure' })
+  if (own.every(r => r.ok)) throw new Error(`nobody noticed the saboteur that ${saboteur.name}: expected a test of law ${saboteur.law} to fail, found that all ${own.length} pass`)
+  const spared = await runLaws(make, { ...o, sabotage: saboteur.name, only: l => l.title.includes(saboteur.spares) }), broken = spared.find(r => !r.ok)
+  if (spared.length === 0) throw new Error(`no test is called '${saboteur.spares}'`)
+  if (broken) throw new Error(`the saboteur that ${saboteur.name} breaks more than one thing: ${broken.error}`)
+  return own.filter(r => !r.ok)
+}
 /**
  * A shell's own test: every law, one test each.
  *

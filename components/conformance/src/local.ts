@@ -1,4 +1,5 @@
-import type { Message, Row, Shell } from '@lowtide/core'
+import { type Message, type Row, type Shell, defaults } from '@lowtide/core'
+import * as E from 'fp-ts/lib/Either.js'
 import { type Each, around } from './around.js'
 import { chance, virtual } from './clock.js'
 import { launch } from './instance.js'
@@ -31,6 +32,11 @@ export const local = (open: (o: { readonly partitions: number }) => Site): Make 
   return {
     guarantees: site.guarantees, clock,
     inspect: { rows: async t => json(await site.rows(t)), channel: async c => json(await site.channel(c)) },
+    bench: async tables => {
+      const own = open(o), opened = await own.join().open({ tables, channels: [], consumers: [], runtime: { ...runtime(o.seed, () => {}), now: () => Date.UTC(2020, 0, 1) }, options: defaults })() // the time of test messages
+      if (E.isLeft(opened)) throw new Error(opened.left.failure)
+      return { store: opened.right.store, rows: async t => own.rows(t), close: async () => { await opened.right.close(); await own.close?.() } }
+    },
     start: async (start, outside): Promise<Instance> => {
       await import(start.module) // reading files takes real time
       let gone = (): void => {}

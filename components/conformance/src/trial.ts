@@ -35,7 +35,7 @@ export const trial = async (setting: Setting) => {
   let children = 0
 
   const self = {
-    world, guarantees: world.guarantees, clock: world.clock, outside: out, random, effort, partitions, prefix,
+    world, guarantees: world.guarantees, clock: world.clock, outside: out, random, seed, effort, partitions, prefix,
     /** An id that no other test uses. */
     id: (label: string): string => `${prefix}-${label}`,
     start: async (handlers: readonly AnyDecider[], o: Launching = {}): Promise<Node> => {

@@ -1,5 +1,6 @@
-import type { Failure, Guarantees, Message, Options, Row } from '@lowtide/core'
+import type { AnyTable, Failure, Guarantees, Message, Options, Row } from '@lowtide/core'
 import type * as E from 'fp-ts/lib/Either.js'
+import type { Bench } from './batching.js'
 
 /** What an instance suffers. Calls are those between it and its shell, counted from 1 in their order. */
 export interface Faults {
@@ -66,6 +67,8 @@ export interface World {
     /** Messages in commit order per key, also those that everybody has handled. */
     channel(name: string): Promise<readonly Message[]>
   }
+  /** A store apart, with these tables, in this process: for laws about the store alone. */
+  bench(tables: readonly AnyTable[]): Promise<Bench>
   /** Ends what the instances run on, and starts it again: the server, the broker. Absent where that is this process. */
   restart?(): Promise<void>
   close(): Promise<void>

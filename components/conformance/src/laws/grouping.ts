@@ -1,4 +1,5 @@
 import type { AnyDecider, Message } from '@lowtide/core'
+import { batching } from '../batching.js'
 import { Append, Appended, Count, Counted, Noted, OpenAccount, Transfer, Transferred, accounts, bell, counters, journals, lists, openAccount, transfer, views } from '../functions.js'
 import { type Trial, another, law } from '../trial.js'
 import { around, numbered, patient } from './traffic.js'
@@ -42,6 +43,12 @@ const play = async (t: Trial, processes: readonly (readonly AnyDecider[])[], one
 }
 
 export const grouped = law(13, 'grouping does not matter', {
+  'a batch equals its messages, run one by one in its order, whatever they read and write': async t => {
+    const { batches, overlap, cut, conflict } = await batching(tables => t.world.bench(tables), { runs: t.cases(200), seed: t.seed })
+    for (const [what, n, least] of [['overlap', overlap, 0.3], ['a cut', cut, 0.1], ['a conflict', conflict, 0.1]] as const) {
+      t.ok(n >= least * batches, `${n} of ${batches} batches had ${what}; expected at least ${least * 100} %, else the cases prove little`)
+    }
+  },
   'any assignment of handlers to one, two or three processes gives the same outcomes, rows, messages and effects as one by one': async t => {
     const reference = await play(t, [handlers], true)
     for (let n = 0; n < Math.max(3, t.cases(12)); n++) {

@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, realpath, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { root } from '../workspaces.mjs'
+
+/**
+ * A folder with what looks like a fresh clone, named `lowtide`, in which and beside which a reader may work. What is in the clone
+ * already are links, except for the names that the reader makes.
+ */
+export const freshClone = async made => {
+  const place = await realpath(await mkdtemp(join(tmpdir(), 'lowtide-docs-')))
+  await mkdir(join(place, 'lowtide'))
+  for (const name of await readdir(root)) if (name !== '.git' && !made.includes(name)) await symlink(join(root, name), join(place, 'lowtide', name))
+  return place
+}
+
+const ofNpm = /^npm_(?!config_)|^npm_config_(call|local_prefix|package)$|^INIT_CWD$|^NODE_OPTIONS$/i
+/** As for somebody at a terminal of his own: not inside of `npm test`. */
+const surroundings = () => ({
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !ofNpm.test(name))),
+  NO_COLOR: '1', npm_config_prefer_offline: 'true', npm_config_audit: 'false', npm_config_fund: 'false', npm_config_update_notifier: 'false',
+})
+
+/** Runs commands; tells all that they print, how they end, and the folder in which they end. */
+export const shell = (script, cwd) => new Promise(resolve => {
+  const child = spawn('bash', ['-c', `trap 'pwd >&3' EXIT\nset -e\n${script}`], { cwd, env: surroundings(), stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+  let output = '', end = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => { output += text })
+  child.stdio[3].setEncoding('utf8').on('data', text => { end += text })
+  child.on('close', code => resolve({ code, output, cwd: end.trim() || cwd }))
+})
