@@ -99,7 +99,7 @@ export const virtual = () => {
           await new Promise<void>(resolve => { pollers.push(resolve) })
         }
       }
-      try { return await awaited(what, ms, poll) } catch (e) { throw new Error(`${(e as Error).message}; the last answer was ${JSON.stringify(last)}`) } finally { over = true }
+      try { return await awaited(what, ms, poll) } catch (e) { throw new Error(`${(e as Error).message}; the last answer was ${JSON.stringify(last)}`, { cause: e }) } finally { over = true }
     },
   }
   /** The runtime of one instance: its own chance, the common time. */

@@ -48,7 +48,7 @@ export const launch = async ({ module, handlers, whole, options, faults, sabotag
   let transport: Transport | undefined
   const outer = (inner: Shell): Shell => changed(inner, o => { transport = o.transport; return o })
   const sabotaged = (inner: Shell): Shell => saboteur?.shell === undefined ? inner : saboteur.shell(inner)
-  const plan = deployment({ name: 'conformance', functions: [functions], shell: outer(measures.shell(sabotaged(faulty(garbling(shell), faults, die)))), processes: { here, elsewhere }, ports: bound(functions, outside), options } as never)
+  const plan = deployment({ name: 'conformance', functions: [functions], shell: outer(measures.shell(sabotaged(faulty(garbling(shell), faults, die)))), processes: { here, elsewhere }, ports: bound(functions, outside), options } as never) // its types are for those who know the functions
   const app = await start(plan, measures.runtime(runtime), { only: 'here', ...(saboteur?.overlay && { overlay: saboteur.overlay }) })
 
   const heard: Message[] = []

@@ -48,6 +48,8 @@ export const trial = async (setting: Setting) => {
     /** This test's rows of a table, ordered by their ids. */
     rows: async <R extends Row>(table: { readonly name: string; insert(row: R): unknown }): Promise<readonly R[]> =>
       ((await world.inspect.rows(table.name)) as readonly R[]).filter(r => mine(r['id'])).toSorted((a, b) => String(a['id']) < String(b['id']) ? -1 : 1),
+    /** The same, for a table whose columns do not matter. */
+    rowsOf: async ({ name }: { readonly name: string }): Promise<readonly Row[]> => (await world.inspect.rows(name)).filter(r => mine(r['id'])),
     row: async <R extends Row>(table: { readonly name: string; insert(row: R): unknown }, id: string): Promise<R | undefined> => (await self.rows(table)).find(r => r['id'] === id),
     /** This test's messages of a type, in the order of their channel. */
     channel: async (type: AnyType): Promise<readonly Message[]> => (await world.inspect.channel(type.channel.channel)).filter(m => m.type === type.type && mine(m.subject)),

@@ -36,8 +36,8 @@ const play = async (t: Trial, processes: readonly (readonly AnyDecider[])[], one
   else await Promise.all(names.map(one))
   await t.becomes(async () => (await t.rows(counters)).map(r => r.n), names.map(() => 2), 'the counters')
   await t.becomes(async () => t.done(bell.port).length, 6, 'the number of effects')
-  for (const table of [journals, views]) await t.becomes(async () => (await t.rows<{ id: string; items: readonly string[] }>(table as never)).map(r => r.items), names.map(() => items), `the rows of ${table.name}`)
-  const rows = await Promise.all([lists, journals, views, counters, accounts].map(table => t.rows<never>(table as never)))
+  for (const table of [journals, views]) await t.becomes(async () => (await t.rowsOf(table)).map(r => r['items']), names.map(() => items), `the rows of ${table.name}`)
+  const rows = await Promise.all([lists, journals, views, counters, accounts].map(t.rowsOf))
   const channels = await Promise.all([Append, Appended, Noted, Count, Counted, Transferred].map(async type => [type.type, byKey(await t.channel(type))] as const))
   return { outcomes: Object.entries(outcomes).toSorted(([a], [b]) => a < b ? -1 : 1), rows, channels: channels.filter(([type]) => type !== 'Append'), done: t.outside.done.map(d => [d.list, d.item, d.key]).toSorted() }
 }

@@ -1,6 +1,7 @@
-import { Append, Transfer, Transferred, accounts, append, bell, journal, journals, lists, openAccount, OpenAccount, ring, transfer } from '../functions.js'
+import { Append, Transfer, Transferred, accounts, append, bell, counters, journal, journals, lists, openAccount, OpenAccount, ring, transfer, views } from '../functions.js'
+import type { Node, Sent } from '../node.js'
 import { another, law } from '../trial.js'
-import { everyCall, healing, numbered, patient, traffic } from './traffic.js'
+import { around, everyCall, healing, numbered, patient, traffic } from './traffic.js'
 
 export const nothingLost = law(1, 'nothing is lost', {
   'whichever call to its shell a process dies at': async t => {
@@ -65,5 +66,34 @@ export const nothingLost = law(1, 'nothing is lost', {
     }
     t.equal(rows.map(r => [r.id, r.balance]), [...balances], 'the balances that the events tell')
     t.equal(rows.reduce((sum, r) => sum + r.balance, 0), 300, 'the money of all accounts')
+  },
+  'a ledger: while processes are killed, stopped and started at random': async t => {
+    const names = numbered(6).map(t.id), items = numbered(t.cases(20)), fronts = [await t.start([]), await t.start([append])], told: { sent: Sent | undefined }[] = []
+    const workers: { node: Node; asleep: boolean }[] = []
+    const join = async (): Promise<void> => { workers.push({ node: await t.start(around, { faults: t.random() < 0.3 ? { commit: { times: 3, when: t.random() < 0.5 ? 'before' : 'after' } } : {} }), asleep: false }) }
+    const any = (): number => Math.floor(t.random() * workers.length)
+    t.outside.rule('later', { say: 'fail', times: 1 })
+    await join()
+    for (const item of items) {
+      for (const list of names) told.push(fronts[Math.floor(t.random() * 2)]!.tell(Append({ list, item, does: ['ring', 'tell'], ...(t.random() < 0.1 && { later: 'later' }) }), { ...patient, id: `${list} ${item}` }))
+      const what = t.random(), nth = any(), worker = workers[nth]
+      if (what < 0.3 && workers.length < 4) await join()
+      else if (worker && what < 0.5) await workers.splice(nth, 1)[0]!.node.crash()
+      else if (worker && what < 0.7) { worker.asleep = true; await worker.node.pause() }
+      else if (worker && what < 0.9) { worker.asleep = false; await worker.node.resume() }
+      else if (worker && !worker.asleep) await workers.splice(nth, 1)[0]!.node.close()
+      await t.clock.pass(Math.floor(t.random() * 600))
+    }
+    for (const { node } of workers) await node.resume()
+    await join()
+    await t.until('all answers', async () => told.every(x => x.sent !== undefined))
+    t.equal([...new Set(told.map(x => x.sent!.verdict))], ['accepted'], 'the answers')
+    const written = await t.rows(lists)
+    t.equal(written.map(r => r.items.toSorted()), names.map(() => items), 'the items of the lists')
+    await t.becomes(() => t.rows(journals), written, 'the journals, in the order of the lists')
+    await t.becomes(async () => (await t.rows(views)).map(r => [r.items, r.count]), written.map(r => [r.items, items.length]), 'the views')
+    await t.becomes(async () => (await t.rows(counters)).map(r => r.n), names.map(() => items.length), 'the counters')
+    await t.becomes(async () => new Set(t.outside.done.map(d => d.key)).size, told.length, 'the number of different effects')
+    t.equal(await fronts[0]!.parked(), [], 'what is parked')
   },
 })
