@@ -11,7 +11,7 @@ import * as assert from 'uvu/assert'
 
 const main = fileURLToPath(new URL('main.js', import.meta.url))
 const readme = fileURLToPath(new URL('../README.md', import.meta.url))
-const sample = fileURLToPath(new URL('../sample.csv', import.meta.url))
+const sample = fileURLToPath(new URL('../sample.csv', import.meta.url)), faults = fileURLToPath(new URL('../faults.csv', import.meta.url))
 
 /** Writes the process's largest resident set, in KiB, to its fourth file when it ends. */
 const measuring = `data:text/javascript,${encodeURIComponent(`
@@ -44,8 +44,16 @@ const run = (cwd: string, args: readonly string[], input: string | Buffer = '') 
 }
 const summary = (counts: string) => new RegExp(`^${counts} \\(of \\d+ lines? in \\d+\\.\\d s\\)`)
 
-test('the sample shows everything', async ({ dir }) => {
+test('the sample is a good day', async ({ dir }) => {
   const { code, stdout, stderr } = await run(dir, [sample])
+  assert.is(stderr, '')
+  assert.match(stdout, summary('6 invited, 1 already invited, 0 invalid'))
+  assert.match(await readFile(readme, 'utf8'), stdout.replace(/\d+\.\d s/, '0.0 s'))
+  assert.is(code, 0)
+})
+
+test('a broken file shows everything else', async ({ dir }) => {
+  const { code, stdout, stderr } = await run(dir, [faults])
   assert.is(stderr, [
     'line 8: Invalid email address: \'eve-at-example.com\'',
     'line 9: expected 3 columns, found 2',

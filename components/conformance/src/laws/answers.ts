@@ -1,6 +1,6 @@
-import { Append, Count, Found, OpenAccount, Transfer, account, append, appended, bump, count, found, journal, listView, lists, openAccount, opened, rich, transfer, view, views } from '../functions.js'
+import { Append, OpenAccount, Transfer, account, append, appended, listView, lists, openAccount, opened, rich, transfer, view, views } from '../functions.js'
 import { law } from '../trial.js'
-import { numbered, patient } from './traffic.js'
+import { numbered } from './traffic.js'
 
 const some = (value: unknown) => ({ _tag: 'Some', value })
 
@@ -77,10 +77,5 @@ export const answered = law(8, 'answered or timed out', {
       t.ok(t.clock.now() - begun < 30_000, `it came after ${t.clock.now() - begun} ms; expected at once`)
     } else t.equal(got.verdict, 'accepted', 'the answer past a parked event')
     t.equal((await node.answer(appended, Append({ list: t.id('other'), item: 'y' }))).verdict, 'accepted', 'the answer for another key')
-  },
-  'a policy’s commands need no caller': async t => {
-    const list = t.id('list'), node = await t.start([append, journal, count, bump, found])
-    t.equal((await node.send(Found({ team: t.id('team') }))).verdict, t.guarantees.references === 'checked' ? 'accepted' : 'invalid', 'a command beside them')
-    t.equal((await node.send(Count({ counter: list, by: 2 }), patient)).verdict, 'accepted', 'a command that a policy could have sent')
   },
 })
