@@ -66,12 +66,14 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   }
   const stored = <A>(te: () => Promise<E.Either<Failure, A>>) => async (): Promise<Left<A>> => E.mapLeft(unavailable)(await te())
 
+  /** What the store refuses for good was asked wrongly. */
+  const asked = <A>(te: () => Promise<E.Either<Failure, A>>) => async (): Promise<Left<A>> => E.mapLeft((f: Failure) => f.retry ? unavailable(f) : { ...unavailable(f), notHandled: 'invalid' as const })(await te())
   const app: AnyApp = {
     send: (draft, c = {}) => open(() => dispatch(draft, c, undefined, outcome => outcome)),
     answer: (r, draft, c = {}) => open(async () => {
       if (!resolvers.includes(r)) return refuse('invalid', `the resolver of '${r.in[0]!.type}' is not among the functions`)
-      const sent = await dispatch(draft, c, r.after ? [r.after] : [], (outcome, message) => ({ outcome, message }))
-      return E.isLeft(sent) ? sent : waits.within(c.timeout ?? options.timeout, sent.right.message.id, patience => void resolve(r, sent.right).then(patience.end))
+      const until = runtime.now() + (c.timeout ?? options.timeout), sent = await dispatch(draft, c, r.after ? [r.after] : [], (outcome, message) => ({ outcome, message }))
+      return E.isLeft(sent) ? sent : waits.within(Math.max(1, until - runtime.now()), sent.right.message.id, patience => void resolve(r, sent.right).then(patience.end))
     }),
     query: (q, args, c = {}) => open(async () => {
       if (!d.functions.includes(q) || !isQuery(q)) return refuse('invalid', `the query '${q.name}' is not among the functions${nearest(q.name, d.functions.filter(isQuery).map(x => x.name))}`)
@@ -87,7 +89,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
     parked: {
       list: (filter = {}) => stored(store.parked(filter)),
       show: id => async () => E.chain((list: readonly Parked[]): Left<Parked> => list[0] ? E.right(list[0]) : refuse('invalid', `nothing parked has the id '${id}'`))(await stored(store.parked({ id }))()),
-      redrive: id => stored(store.unpark(id, 'redrive')), discard: id => stored(store.unpark(id, 'discard')),
+      redrive: id => asked(store.unpark(id, 'redrive')), discard: id => asked(store.unpark(id, 'discard')),
     },
     rebuild: h => open(() => rebuild({ ...env, store, handlers: groupsOf(deciders).find(g => g.includes(h)) ?? [], runtime })),
     describe: () => describe(d), ready: () => closing === undefined,

@@ -76,7 +76,7 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
     why.last = failure
     job.do = 'park'
     job.parked = parkedOf(job.handler, job.message, job.slot?.track.of ?? redrive ?? { channel: job.handler.in[0]!.channel.channel, partition: '' }, job.handler.kind === 'command' ? 'failed' : 'parked', failure.failure, job.attempts + (redrive?.attempts ?? 0), runtime.now())
-    runtime.log('warn', `'${job.handler.name}' parked '${job.message.type}' ${job.message.id} after ${job.parked.attempts} attempts: ${failure.failure}`, { correlationid: job.message.correlationid })
+    runtime.log('warn', `'${job.handler.name}' ${job.parked.state === 'failed' ? 'answered failed to' : 'parked'} '${job.message.type}' ${job.message.id} after ${job.parked.attempts} attempts: ${failure.failure}`, { correlationid: job.message.correlationid })
     submit(job)
     return undefined
   }

@@ -25,13 +25,14 @@ const owned = (u: Unit): Unit => u.writes.every(w => !('row' in w) || Object.isF
  *
  * @example deployment({ functions: [functions], shell: memory(), processes: { all: [inviteCustomer, customerView] } })
  */
-export const memory = ({ world = memoryWorld() }: MemoryOptions = {}): Shell & { readonly world: MemoryWorld; /** The instance is gone, as if its connections had broken. */ kill(): void } => {
+export const memory = (o: MemoryOptions = {}): Shell & { /** The instance is gone, as if its connections had broken. */ kill(): void } => {
   const leaving: (() => void)[] = []
+  let mine = o.world // else one of its own, made at the first start
   return {
-    name: 'memory', guarantees, world,
+    name: 'memory', guarantees,
     kill: () => { for (const leave of leaving.splice(0)) leave() },
     open: ({ tables, runtime, options }) => async () => {
-      const declared = world.declare(tables), instance = runtime.newId(), { log } = world
+      const world = mine ??= memoryWorld(options), declared = world.declare(tables), instance = runtime.newId(), { log } = world
       if (E.isLeft(declared)) return declared
       const store: Store = {
         fetch: asked => attempt(() => asked.map((l: TableLookup) => world.answer(l))),
