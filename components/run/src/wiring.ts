@@ -1,12 +1,12 @@
 import { type AnyDecider, type AnyHandler, type AnyQuery, type AnyResolver, type AnyTable, type AnyType, type Schema } from '@lowtide/core'
 import type { AnyDeployment } from './deployment.js'
 
-/** The known name with the fewest edits (Levenshtein) if it is near at all, and all of them: `; nearest: 'x'; known: x, y`. */
+/** The known name with the fewest edits (Levenshtein), and all of them: `; nearest: 'x'; known: x, y`. */
 export const nearest = (name: string, known: Iterable<string>): string => {
   const distance = (a: string, b: string): number => [...a].reduce((row, x, i) => [...b].reduce<number[]>((next, y, j) => [...next, Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (x === y ? 0 : 1))], [i + 1]), Array.from({ length: b.length + 1 }, (_, j) => j)).at(-1)!
   const names = [...new Set(known)].toSorted(), [near] = names.toSorted((a, b) => distance(name, a) - distance(name, b))
   if (near === undefined) return '; none is known'
-  return `${distance(name, near) <= Math.max(2, name.length / 2) ? `; nearest: '${near}'` : ''}; known: ${names.join(', ')}`
+  return `; nearest: '${near}'; known: ${names.join(', ')}`
 }
 /** Probed with nothing, an asynchronous schema shows itself at once; one that waits only for certain values shows itself when it parses. */
 const isAsync = (schema: Schema): boolean => schema['~standard'].validate(undefined) instanceof Promise
