@@ -15,9 +15,10 @@ const enveloped = (type: AnyType, data: object, id: string): Message => {
 }
 
 /** One round: a stream of messages through the executor, over a store in memory, in batches of one size. */
-const side = ({ handler, table, type, data, find, run }: Stream, size: number, count: number): Side => async () => {
+const side = ({ handler, table, type, data, find, run }: Stream, size: number, ahead: number, timed: number): Side => async () => {
   const [out] = handler.out, channels = [type.channel, out!.channel]
   const opened = await must(memory().open({ tables: [table], channels, consumers: [], runtime: system, options: defaults }))
+  const count = ahead + timed
   let commits = 0, events = 0
   const store: Store = { ...opened.store, commit: unit => { commits++; return opened.store.commit(unit) } }
   const execute = executor({ store, tables: new Map([[table.name, table]]), bindings: {}, ports: new Map(), log: system.log, fanOut: defaults.fanOut, unitLimit: size, source: 'benchmark', instance: '' })
@@ -25,8 +26,10 @@ const side = ({ handler, table, type, data, find, run }: Stream, size: number, c
     handler, message: enveloped(type, data(i), `command-${i}`), key: `key-${i}`, do: 'run', attempts: 0, losses: 0, broke: 0,
     settle: result => { if (E.isRight(result)) events += result.right?.outcome?.events?.length ?? 0 },
   }))
+  const batches = async (from: number, to: number): Promise<void> => { for (let at = from; at < to; at += size) await execute(jobs.slice(at, at + size), () => true) }
+  await batches(0, ahead)
   return {
-    run: async () => { for (let at = 0; at < count; at += size) await execute(jobs.slice(at, at + size), () => true) },
+    run: () => batches(ahead, count),
     audit: async () => {
       expect('units', Math.ceil(count / Math.min(size, run)), commits)
       expect('events of the outcomes', count, events)
@@ -45,8 +48,9 @@ const batches = (size: number, [suffix, stream]: typeof streams[number]): Benchm
   return {
     names: () => [name],
     run: async function* (effort: Effort) {
-      const count = Math.max(effort.commands, size), cost = (ms: number): number => ms * 1000 / count
-      const pairs = await inTurns(effort, side(stream, size, count), side(stream, 1, count))
+      const whole = (commands: number): number => Math.ceil(commands / size) * size
+      const ahead = whole(effort.ahead), count = whole(effort.commands), cost = (ms: number): number => ms * 1000 / count
+      const pairs = await inTurns(effort, side(stream, size, ahead, count), side(stream, 1, ahead, count))
       yield figure(name, 'us/command', pairs.map(([large, one]) => [cost(large), cost(one)]), { atMost: 1 })
     },
   }

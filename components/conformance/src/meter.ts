@@ -44,7 +44,7 @@ export const meter = () => {
         mostEmits = Math.max(mostEmits, unit.emits.length)
         const committed = await o.store.commit(unit)()
         if (committed._tag === 'Right' && committed.right.conflict === undefined) for (const c of unit.checkpoints) {
-          const open = handed.get(place(c.consumer, c.channel, c.partition))?.open, at = open?.lastIndexOf(c.position) ?? -1
+          const open = handed.get(place(c.consumer, c.channel, c.partition))?.open, at = c.position === undefined ? -1 : open?.lastIndexOf(c.position) ?? -1
           if (at >= 0) open!.splice(0, at + 1)
         }
         return committed

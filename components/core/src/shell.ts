@@ -24,8 +24,8 @@ export interface Parked {
   readonly state: 'parked' | 'waiting' | 'failed' | 'redrive'; readonly reason: string; readonly attempts: number; readonly time: string
   readonly message?: Message | undefined; readonly raw?: string | undefined
 }
-/** How far a consumer has come; `fence` proves that the partition is still its own. */
-export interface Checkpoint extends Reach { readonly consumer: string; readonly fence: string }
+/** How far a consumer has come; `fence` proves that the partition is still its own, also where the position stays as it is (absent). */
+export interface Checkpoint extends Omit<Reach, 'position'> { readonly position?: Position | undefined; readonly consumer: string; readonly fence: string }
 
 /** What must still be so at commit: a row at its version, a row or a unique value absent. */
 export type Check = { readonly key: string; readonly table: string; readonly at: At; readonly columns: Row } & ({ readonly index?: never; readonly version: Version | undefined } | { readonly index: number; readonly version?: never })

@@ -22,14 +22,10 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
   const kick = (): void => {
     if (busy || queue.length === 0) return
     busy = true
-    runtime.soon(() => void flush())
+    runtime.soon(flush)
   }
   const submit = (job: Job): void => { queue.push(job); kick() }
-  const flush = async (): Promise<void> => {
-    await execute(queue.splice(0, unitLimit), admit)
-    if (queue.length > 0) runtime.soon(() => void flush())
-    else busy = false
-  }
+  const flush = (): void => void execute(queue.splice(0, unitLimit), admit).then(() => { if (queue.length > 0) runtime.soon(flush); else busy = false })
   /** Law 4 and law 7: behind a failed message of its key a job waits here, behind a parked one it is parked too. */
   const admit = (job: Job): boolean => {
     if (job.first) return true

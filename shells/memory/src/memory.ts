@@ -12,8 +12,8 @@ export const guarantees: Guarantees = {
 }
 
 const ok = <A>(value: A) => (): Promise<E.Either<Failure, A>> => Promise.resolve(E.right(value))
-const attempt = <A>(call: () => A) => async (): Promise<E.Either<Failure, A>> => {
-  try { return E.right(call()) } catch (e) { return E.left({ failure: `[memory] ${e instanceof Error ? e.message : String(e)}`, retry: false }) }
+const attempt = <A>(call: () => A) => (): Promise<E.Either<Failure, A>> => {
+  try { return Promise.resolve(E.right(call())) } catch (e) { return Promise.resolve(E.left({ failure: `[memory] ${e instanceof Error ? e.message : String(e)}`, retry: false })) }
 }
 /** Nothing is shared with a caller: what is not frozen is copied. */
 const own = <A>(value: A): A => Object.isFrozen(value) ? value : seal(value)

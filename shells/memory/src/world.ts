@@ -66,7 +66,7 @@ export const memoryWorld = (o: { readonly partitions?: number } = {}) => {
     })
     for (const p of unit.parks) put(p)
     for (const id of unit.unparks) drop(id)
-    for (const c of unit.checkpoints) log.move(c.consumer, c)
+    for (const { consumer, channel, partition, position } of unit.checkpoints) if (position !== undefined) log.move(consumer, { channel, partition, position })
     if (unit.checkpoints.length > 0) tell('applied')
     if (unit.marks.length > 0) { forget(unit.marks[0]!.consumer, oldest); tell('outcome') }
     if (unit.parks.length + unit.unparks.length > 0) { tell('parked'); tell('applied') }
