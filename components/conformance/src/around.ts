@@ -40,6 +40,8 @@ const changedTransport = (transport: Transport, each: Each): Transport => ({
   })),
 })
 /** Does something around every call between a shell and its instance. */
-export const around = (shell: Shell, each: Each): Shell => changed(shell, o => ({ store: changedStore(o.store, each), transport: changedTransport(o.transport, each), drain: () => each('drain', o.drain), close: () => each('close', o.close) }))
+export const around = (shell: Shell, each: Each): Shell => changed(shell, o => ({
+  store: changedStore(o.store, each), transport: changedTransport(o.transport, each), drain: () => each('drain', o.drain), close: () => each('close', o.close),
+}))
 
 export type { Opened, Runtime }

@@ -29,7 +29,9 @@ export const faulty = (shell: Shell, faults: Faults, die: () => void): Shell => 
         return o.store.commit(unit)()
       },
     },
-    transport: faults.twice ? { ...o.transport, subscribe: (consumer, on) => o.transport.subscribe(consumer, { ...on, batch: async b => { await on.batch(b); await on.batch(b) } }) } : o.transport,
+    transport: !faults.twice ? o.transport : {
+      ...o.transport, subscribe: (consumer, on) => o.transport.subscribe(consumer, { ...on, batch: async b => { await on.batch(b); await on.batch(b) } }),
+    },
   }))
   return faults.crash ? around(breaking, crashing) : breaking
 }

@@ -1,6 +1,5 @@
-import { type AnyDecider, type AnyHandler, type AnyQuery, type AnyResolver, type Bindings, type Draft, type Emit, type Message, type ParkedFilter, type Runtime, type Shell, type Transport } from '@lowtide/core'
-import type { Caller, Sending } from '@lowtide/run'
-import { deployment, start } from '@lowtide/run'
+import type { AnyDecider, AnyHandler, AnyQuery, AnyResolver, Bindings, Draft, Emit, Message, ParkedFilter, Runtime, Shell, Transport } from '@lowtide/core'
+import { type Caller, type Sending, deployment, start } from '@lowtide/run'
 import { changed } from './around.js'
 import { faulty } from './faults.js'
 import { meter } from './meter.js'
@@ -36,9 +35,9 @@ const bound = (functions: Functions, outside: Outside): Bindings => Object.fromE
  */
 export const launch = async ({ module, handlers, whole, options, faults, sabotage }: Start, { shell, outside, runtime, die }: Surroundings) => {
   const loaded = await import(module) as { readonly functions: Functions }, { guarantees } = shell
-  const runs = (h: AnyHandler): boolean => whole || !((guarantees.references === 'unchecked' && h.tables.some(t => members.includes(t.name))) || (guarantees.ordering === 'none' && h.settings.needs?.oneAtATime))
+  const lacks = (h: AnyHandler): unknown => (guarantees.references === 'unchecked' && h.tables.some(t => members.includes(t.name))) || (guarantees.ordering === 'none' && h.settings.needs?.oneAtATime)
   const members = Object.values(loaded.functions).flatMap(h => h.tables).flatMap(t => Object.keys(t.references).length > 0 ? [t.name, ...Object.values(t.references)] : [])
-  const functions = Object.fromEntries(Object.entries(loaded.functions).filter(([, h]) => runs(h))), all = Object.values(functions), measures = meter()
+  const functions = Object.fromEntries(Object.entries(loaded.functions).filter(([, h]) => whole || !lacks(h))), all = Object.values(functions), measures = meter()
   const here = all.filter(h => handlers.includes(h.name)), elsewhere = all.filter(h => !handlers.includes(h.name) && (h.kind === 'command' || h.kind === 'policy' || h.kind === 'projector'))
   const saboteur = sabotage === undefined ? undefined : saboteurs.find(s => s.name === sabotage)
   if (sabotage !== undefined && saboteur === undefined) throw new Error(`no saboteur is called '${sabotage}'; there are ${saboteurs.map(s => s.name).join(', ')}`)
@@ -48,7 +47,8 @@ export const launch = async ({ module, handlers, whole, options, faults, sabotag
   let transport: Transport | undefined
   const outer = (inner: Shell): Shell => changed(inner, o => { transport = o.transport; return o })
   const sabotaged = (inner: Shell): Shell => saboteur?.shell === undefined ? inner : saboteur.shell(inner)
-  const plan = deployment({ name: 'conformance', functions: [functions], shell: outer(measures.shell(sabotaged(faulty(garbling(shell), faults, die)))), processes: { here, elsewhere }, ports: bound(functions, outside), options } as never) // its types are for those who know the functions
+  const layers = outer(measures.shell(sabotaged(faulty(garbling(shell), faults, die))))
+  const plan = deployment({ name: 'conformance', functions: [functions], shell: layers, processes: { here, elsewhere }, ports: bound(functions, outside), options } as never) // its types are for those who know the functions
   const app = await start(plan, measures.runtime(runtime), { only: 'here', ...(saboteur?.overlay && { overlay: saboteur.overlay }) })
 
   const heard: Message[] = []

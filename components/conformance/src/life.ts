@@ -23,7 +23,12 @@ export const life = (died: () => void) => {
     /** Its timers go off late when it stands still, and never when it is dead. */
     runtime: (r: Runtime): Runtime => {
       const later = (call: () => void) => (): void => { if (state === 'alive') call(); else if (state === 'paused') waiting.push(later(call)) }
-      return { ...r, after: (ms, call) => { let on = true; const stop = r.after(ms, () => later(() => { if (on) call() })()); return () => { on = false; stop() } }, soon: call => r.soon(later(call)) }
+      const after: Runtime['after'] = (ms, call) => {
+        let on = true
+        const stop = r.after(ms, later(() => { if (on) call() }))
+        return () => { on = false; stop() }
+      }
+      return { ...r, after, soon: call => r.soon(later(call)) }
     },
     pause: (): void => { if (state === 'alive') state = 'paused' },
     resume: (): void => { if (state === 'paused') { state = 'alive'; wake() } },

@@ -33,7 +33,8 @@ export const local = (open: (o: { readonly partitions: number }) => Site): Make 
     guarantees: site.guarantees, clock,
     inspect: { rows: async t => json(await site.rows(t)), channel: async c => json(await site.channel(c)) },
     bench: async tables => {
-      const own = open(o), opened = await own.join().open({ tables, channels: [], consumers: [], runtime: { ...runtime(o.seed, () => {}), now: () => Date.UTC(2020, 0, 1) }, options: defaults })() // the time of test messages
+      const own = open(o), then = Date.UTC(2020, 0, 1) // the time of test messages
+      const opened = await own.join().open({ tables, channels: [], consumers: [], runtime: { ...runtime(o.seed, () => {}), now: () => then }, options: defaults })()
       if (E.isLeft(opened)) throw new Error(opened.left.failure)
       return { store: opened.right.store, rows: async t => own.rows(t), close: async () => { await opened.right.close(); await own.close?.() } }
     },
@@ -51,7 +52,9 @@ export const local = (open: (o: { readonly partitions: number }) => Site): Make 
       })
       const told: Each = (call, run) => alive.through(call, () => { count(); return run().finally(count) }) // in the order in which they are made
       const own = alive.runtime(runtime(start.seed, () => {}))
-      const ports: Outside = { ask: (port, args) => through('ask', () => outside.ask(port, json(args))), effect: (port, data, key) => through('effect', () => outside.effect(port, json(data), key)) }
+      const ports: Outside = {
+        ask: (port, args) => through('ask', () => outside.ask(port, json(args))), effect: (port, data, key) => through('effect', () => outside.effect(port, json(data), key)),
+      }
       const launched = launch(json(start), { shell: around(shell, (call, run) => call === 'room' ? told(call, run) : through(call, run)), outside: ports, runtime: own, die: alive.die })
       const started = await clock.during('the start of an instance', 60_000, Promise.race([launched, dead]))
       closing.push(alive.die)

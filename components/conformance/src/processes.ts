@@ -14,8 +14,9 @@ export const serve = (site: (given: never) => Pick<Site, 'join'>): void => {
   let started: Awaited<ReturnType<typeof launch>> | undefined
   const parent = remote(frame => { process.send?.(frame) }, {
     start: async (start: Start, given: never): Promise<void> => {
-      const outside: Outside = { ask: (...args) => parent.call('ask', ...args) as ReturnType<Outside['ask']>, effect: (...args) => parent.call('effect', ...args) as ReturnType<Outside['effect']> }
-      started = await launch(start, { shell: site(given).join(), outside, runtime: { ...system, random: chance(start.seed), log: () => {} }, die: () => process.kill(process.pid, 'SIGKILL') })
+      const outside = { ask: (...args: unknown[]) => parent.call('ask', ...args), effect: (...args: unknown[]) => parent.call('effect', ...args) } as Outside
+      const runtime = { ...system, random: chance(start.seed), log: () => {} }
+      started = await launch(start, { shell: site(given).join(), outside, runtime, die: () => process.kill(process.pid, 'SIGKILL') })
     },
     call: (operation: string, args: readonly unknown[]) => started!.call(operation, args),
     close: () => started!.close(),

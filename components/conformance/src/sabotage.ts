@@ -1,6 +1,6 @@
 import { type Committed, type Failure, type Mark, type Message, type Shell, type Store, type Transport, type Unit, type overlay } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
-import { type Opened, type Plan, changed } from './around.js'
+import { changed } from './around.js'
 
 /** Breaks one thing around any shell. The suite is worth what it notices. */
 export interface Saboteur {
@@ -21,9 +21,9 @@ export const answering = (r: E.Either<Failure, Committed>, change: (mark: Mark) 
   E.isRight(r) && r.right.conflict === undefined ? E.right({ marks: r.right.marks.map(change) }) : r
 
 /** A change of the store that keeps notes of its own for every instance. */
-export const store = (change: (store: Store, opened: Opened, plan: Plan) => Partial<Store>) => (shell: Shell): Shell => changed(shell, (o, plan) => ({ ...o, store: { ...o.store, ...change(o.store, o, plan) } }))
-export const commit = (change: (unit: Unit, commit: (unit: Unit) => Answer<Committed>, store: Store) => Answer<Committed>): ((shell: Shell) => Shell) => store(s => ({ commit: unit => () => change(unit, u => s.commit(u)(), s) }))
-export const transport = (change: (transport: Transport, opened: Opened) => Partial<Transport>) => (shell: Shell): Shell => changed(shell, o => ({ ...o, transport: { ...o.transport, ...change(o.transport, o) } }))
+export const store = (change: (store: Store) => Partial<Store>) => (shell: Shell): Shell => changed(shell, o => ({ ...o, store: { ...o.store, ...change(o.store) } }))
+export const commit = (change: (unit: Unit, commit: (unit: Unit) => Answer<Committed>) => Answer<Committed>): ((shell: Shell) => Shell) => store(s => ({ commit: unit => () => change(unit, u => s.commit(u)()) }))
+export const transport = (change: (transport: Transport) => Partial<Transport>) => (shell: Shell): Shell => changed(shell, o => ({ ...o, transport: { ...o.transport, ...change(o.transport) } }))
 /** Changes messages on their way to a consumer; `undefined` loses one. */
 export const delivered = (t: Transport, change: (message: Message, consumer: string, partition: string) => Message | undefined): Pick<Transport, 'subscribe'> => ({
   subscribe: (consumer, on) => t.subscribe(consumer, {

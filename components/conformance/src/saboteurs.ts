@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { changed } from './around.js'
 import { type Saboteur, answering, commit, delivered, nothing, stands, store, transport } from './sabotage.js'
 
-const isEvent = (m: Mark): boolean => m.consumer !== ''
+const isEvent = (m: Pick<Mark, 'consumer'>): boolean => m.consumer !== ''
 const markId = (m: Pick<Mark, 'consumer' | 'id'>): string => `${m.consumer} ${m.id}`
 /** What none of them touches. */
 const spares = 'as soon as it is handled, where nothing has to be projected'
@@ -89,10 +89,10 @@ export const saboteurs: readonly Saboteur[] = [
     return {
       commit: unit => async () => {
         const r = await s.commit({ ...unit, marks: unit.marks.map(m => isEvent(m) ? m : { ...m, id: `${m.id} ${ids++}` }) })()
-        if (stands(r)) for (const m of unit.marks) outcomes.set(markId(m), m)
+        if (stands(r)) for (const m of unit.marks) if (!isEvent(m)) outcomes.set(markId(m), m)
         return r
       },
-      seen: asked => async () => E.map((marks: readonly Mark[]) => [...marks, ...asked.flatMap(a => isEvent({ ...a, body: '', time: '' }) ? [] : outcomes.get(markId(a)) ?? [])])(await s.seen(asked)()),
+      seen: asked => async () => E.map((marks: readonly Mark[]) => [...marks, ...asked.flatMap(a => outcomes.get(markId(a)) ?? [])])(await s.seen(asked.filter(isEvent))()),
     }
   }) },
   { name: 'gives the old outcome to a repeated id with another body', law: 9, spares, shell: commit(async (unit, commit) => {
@@ -129,7 +129,10 @@ export const saboteurs: readonly Saboteur[] = [
     return {
       ...o,
       store: { ...o.store, commit: unit => { told(unit.emits); return o.store.commit(unit) } },
-      transport: { ...o.transport, publish: emits => { told(emits); return o.transport.publish(emits) }, ...delivered(o.transport, (m): Message | undefined => m.causationid === undefined || own.has(m.id) ? m : undefined) },
+      transport: {
+        ...o.transport, ...delivered(o.transport, (m): Message | undefined => m.causationid === undefined || own.has(m.id) ? m : undefined),
+        publish: emits => { told(emits); return o.transport.publish(emits) },
+      },
     }
   }) },
   {

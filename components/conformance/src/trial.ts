@@ -18,9 +18,11 @@ const shown = (v: unknown): string => { const text = JSON.stringify(v) ?? 'undef
 const isObject = (v: unknown): v is { readonly [name: string]: unknown } => typeof v === 'object' && v !== null
 /** The first place in which they differ. */
 const difference = (found: unknown, expected: unknown, path = ''): string => {
-  const key = isObject(found) && isObject(expected) && Array.isArray(found) === Array.isArray(expected) ? [...new Set([...Object.keys(expected), ...Object.keys(found)])].find(k => !isDeepStrictEqual(found[k], expected[k])) : undefined
-  return key === undefined || shown(expected).length < 80 ? `expected ${shown(expected)}, found ${shown(found)}${path === '' ? '' : ` at ${path}`}`
-    : difference((found as { [k: string]: unknown })[key], (expected as { [k: string]: unknown })[key], path === '' ? key : `${path}.${key}`)
+  if (isObject(found) && isObject(expected) && Array.isArray(found) === Array.isArray(expected) && shown(expected).length >= 80) {
+    const key = [...Object.keys(expected), ...Object.keys(found)].find(k => !isDeepStrictEqual(found[k], expected[k]))
+    if (key !== undefined) return difference(found[key], expected[key], path === '' ? key : `${path}.${key}`)
+  }
+  return `expected ${shown(expected)}, found ${shown(found)}${path === '' ? '' : ` at ${path}`}`
 }
 
 interface Launching { readonly options?: Partial<Options>; readonly faults?: Faults; readonly module?: string; readonly whole?: boolean }
@@ -28,7 +30,8 @@ export interface Setting { readonly make: Make; readonly prefix: string; readonl
 
 /** What a law is tried with: a fresh world, ids of its own in it, and words to say what must hold. */
 export const trial = async (setting: Setting) => {
-  const { make, prefix, seed, effort, partitions, sabotage } = setting, world: World = await make({ seed, partitions }), nodes: Instance[] = [], others = new Set<{ close(): Promise<void> }>()
+  const { make, prefix, seed, effort, partitions, sabotage } = setting, world: World = await make({ seed, partitions })
+  const nodes: Instance[] = [], others = new Set<{ close(): Promise<void> }>()
   const out = outside(world.clock.now), random = chance(seed)
   const fail = (what: string): never => { throw new Error(`${what} (ids ${prefix}…, seed ${seed})`) }
   const mine = (text: unknown): boolean => typeof text === 'string' && text.startsWith(prefix)
@@ -40,7 +43,8 @@ export const trial = async (setting: Setting) => {
     id: (label: string): string => `${prefix}-${label}`,
     start: async (handlers: readonly AnyDecider[], o: Launching = {}): Promise<Node> => {
       const instance = await world.start({
-        module: o.module ?? new URL('./functions.js', import.meta.url).href, handlers: handlers.map(h => h.name), whole: o.whole ?? false, options: { ...options, ...o.options }, faults: o.faults ?? {}, sabotage, seed: seed + nodes.length,
+        module: o.module ?? new URL('./functions.js', import.meta.url).href, handlers: handlers.map(h => h.name), whole: o.whole ?? false,
+        options: { ...options, ...o.options }, faults: o.faults ?? {}, sabotage, seed: seed + nodes.length,
       }, out.ports)
       nodes.push(instance)
       return node(instance, world.clock, patience)

@@ -164,7 +164,7 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
     }
     for (const { trace: t } of decided) for (const { key, table: { name: table }, at, columns, index } of t.reads) {
       if (index === undefined) { const base = known.rows.get(key); if (base !== undefined && !checked.has(key)) checks.set(key, { key, table, at, columns, version: base?.version }) }
-      else if (known.unique.get(key) === null && (taken.get(key)?.at ?? null) === null) checks.set(key, { key, table, at, columns, index })
+      else if (known.unique.get(key) === null) checks.set(key, { key, table, at, columns, index })
     }
     return { checks: [...checks.values()], writes }
   }

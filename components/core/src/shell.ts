@@ -44,7 +44,7 @@ export interface Unit {
 /** `stale`: keys of checks, writes and unique values (`keyOf`) that no longer hold; `broken`: of rows that a constraint forbids; `seen`: marks that stand already; `fenced`: checkpoints of a lost partition. An answer, not a failure: nothing was written. */
 export interface Conflict { readonly stale: readonly string[]; readonly broken: readonly { readonly key: string; readonly constraint: string }[]; readonly seen: readonly Mark[]; readonly fenced: readonly Checkpoint[] }
 /** `marks` as they now stand, their outcomes with `upTo`. */
-export type Committed = { readonly marks: readonly Mark[]; readonly conflict?: never } | { readonly conflict: Conflict }
+export type Committed = { readonly marks: readonly Mark[]; readonly conflict?: never } | { readonly conflict: Conflict; readonly marks?: never }
 /** The one spelling of what a decision can touch. */
 export const keyOf = (table: string, at: At, index?: number): string => index === undefined ? `${table}\u0000${at}` : `${table}\u0000${index}\u0000${at}`
 

@@ -1,2 +1,5 @@
 export { type MemoryOptions, guarantees, memory } from './memory.js'
-export { type MemoryWorld, memoryWorld } from './world.js'
+export { type World, type WorldOptions, memoryWorld } from './world.js'
+export type { Control } from './control.js'
+export type { Inspect, Owner } from './inspect.js'
+export type { Entry } from './log.js'

@@ -1,74 +1,63 @@
-import { type Failure, type Guarantees, type Shell, type Store, type TableLookup, type Transport, type Unit, seal } from '@lowtide/core'
+import type { Shell } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
-import { type MemoryWorld, memoryWorld } from './world.js'
+import { failure } from './failure.js'
+import { guarantees } from './guarantees.js'
+import { type Instance, instance } from './instance.js'
+import type { State } from './state.js'
+import { store } from './store.js'
+import { leave, transport } from './transport.js'
+import { type World, inner, memoryWorld } from './world.js'
 
-/** What `memory` takes. */
-export interface MemoryOptions { /** What outlives this instance, and is shared with others that are given it; default: one of its own. */ readonly world?: MemoryWorld }
-
-/** All in one process: as exact as a database, and gone with the process. */
-export const guarantees: Guarantees = {
-  ordering: 'per key', delivery: 'effects once', durability: 'process', scope: 'global', references: 'checked',
-  parkedKey: 'held', replay: 'from the start', scaleOut: 'one process', unitLimit: 1_000,
+export { guarantees }
+/** Times, buffers and the number of partitions are core's options; these are the shell's own. */
+export interface MemoryOptions {
+  /** What the instances of a deployment share; default: a new world for this shell, shared by all that is opened with it. */
+  readonly world?: World
+  /** The name for `world.crash` and its like; default `instance-1`, `instance-2`, … in the order of opening. */
+  readonly instance?: string
+  /** Deliveries in a batch, at most, and never more than the option `buffer`; default 256. */
+  readonly batch?: number
 }
 
-const ok = <A>(value: A) => (): Promise<E.Either<Failure, A>> => Promise.resolve(E.right(value))
-const attempt = <A>(call: () => A) => (): Promise<E.Either<Failure, A>> => {
-  try { return Promise.resolve(E.right(call())) } catch (e) { return Promise.resolve(E.left({ failure: `[memory] ${e instanceof Error ? e.message : String(e)}`, retry: false })) }
-}
-/** Nothing is shared with a caller: what is not frozen is copied. */
-const own = <A>(value: A): A => Object.isFrozen(value) ? value : seal(value)
-const owned = (u: Unit): Unit => u.writes.every(w => !('row' in w) || Object.isFrozen(w.row)) && u.emits.every(e => Object.isFrozen(e.message)) ? u
-  : { ...u, writes: u.writes.map(w => 'row' in w ? { ...w, row: own(w.row) } : w), emits: u.emits.map(e => ({ channel: e.channel, message: own(e.message) })) }
-
-/**
- * A shell in memory: tables, channels, inbox and parked messages in one world. The reference for all others, and enough for tests and small tools.
- *
- * @example deployment({ functions: [functions], shell: memory(), processes: { all: [inviteCustomer, customerView] } })
- */
-export const memory = (o: MemoryOptions = {}): Shell & { /** The instance is gone, as if its connections had broken. */ kill(): void } => {
-  const leaving: (() => void)[] = []
-  let mine = o.world // else one of its own, made at the first start
+/** Runs everything in this process: maps with the constraints of a database, and channels. */
+export const memory = ({ world = memoryWorld(), instance: name, batch = 256 }: MemoryOptions = {}): Shell & { readonly world: World; /** Its instances are gone, as processes that were killed. */ kill(): void } => {
+  const { state, keeper } = world[inner], mine: Instance[] = []
+  const refuse = (text: string) => E.left(failure(`cannot open instance '${name ?? 'instance'}': ${text}`))
   return {
-    name: 'memory', guarantees,
-    kill: () => { for (const leave of leaving.splice(0)) leave() },
-    open: ({ tables, runtime, options }) => async () => {
-      const world = mine ??= memoryWorld(options), declared = world.declare(tables), instance = runtime.newId(), { log } = world
-      if (E.isLeft(declared)) return declared
-      const store: Store = {
-        fetch: asked => attempt(() => asked.map((l: TableLookup) => world.answer(l))),
-        commit: unit => attempt(() => world.commit(owned(unit), runtime.now() - options.dedupWindow)),
-        seen: asked => ok(world.seen(asked)),
-        applied: consumer => ok(world.applied(consumer)),
-        parked: filter => ok(world.find(filter)),
-        unpark: (id, how) => () => Promise.resolve(world.unpark(id, how)),
-        history: (channels, after, limit) => ok(log.history(channels, after, limit)),
-        shadow: list => {
-          const s = world.shadow(list)
-          return ok({ fetch: asked => attempt(() => asked.map(s.answer)), commit: unit => attempt(() => s.commit(owned(unit))), swap: (channels, upTo) => ok(s.swap(channels, upTo)) })
-        },
-        watch: world.watch,
+    name: 'memory', guarantees, world, kill: () => mine.splice(0).forEach(keeper.kill),
+    open: ({ tables, channels, consumers, runtime, options }) => async () => {
+      if (name !== undefined && [...state.instances].some(other => other.name === name)) return refuse('another of this name is open in this world; give each its own')
+      if (!Number.isInteger(options.partitions) || options.partitions < 1) return refuse(`expected a whole number of partitions, 1 or more, found ${options.partitions}`)
+      if (!state.fixed && options.partitions !== (state.partitions ?? options.partitions)) return refuse(`expected ${state.partitions} partitions, as this world has, found ${options.partitions}; another number would move keys to other partitions`)
+      for (const table of tables) {
+        const fault = state.tables.declare(table)
+        if (fault !== undefined) return E.left(fault)
       }
-      const transport: Transport = {
-        publish: messages => attempt(() => { for (const { channel, message } of messages) log.append(channel, own(message)) }),
-        subscribe: (consumer, on) => async () => {
-          const member = { instance, runtime, on, buffer: options.buffer }
-          let leave = consumer.broadcast ? log.listen(consumer.channels, member) : log.join(consumer.name, consumer.channels, member)
-          const back = (): void => { if (!consumer.broadcast) { leave(); leave = log.join(consumer.name, consumer.channels, member) } }
-          rejoin.add(back)
-          const close = (): void => { rejoin.delete(back); leave() }
-          leaving.push(close)
-          return E.right({ close: async () => close() })
-        },
-        room: channels => log.room(channels, options.buffer),
-        reached: (applied, upTo) => Number(applied) >= Number(upTo),
-      }
-      const rejoin = new Set<() => void>(), lease = world.lease(instance, options.lease, runtime.now, () => { for (const back of rejoin) back() })
-      let stop = (): void => {}
-      const beat = (): void => { lease.renew(); stop = runtime.after(options.lease / 3, beat) }
-      beat()
-      const end = (): void => { stop(); lease.end(); log.evict(instance) }
-      leaving.push(end)
-      return E.right({ store, transport, drain: () => log.drained(instance), close: async () => end() })
+      state.partitions ??= options.partitions
+      for (const { channel } of [...channels, ...consumers.flatMap(consumer => consumer.channels)]) state.log.channel(channel)
+
+      const by = instance(name ?? state.nextName(), runtime, options)
+      mine.push(by)
+      keeper.opened(by)
+      return E.right({ store: store(state, by), transport: transport(state, by, Math.min(batch, options.buffer)), drain: () => drain(state, by), close: () => close(state, by, keeper.closed) })
     },
   }
+}
+
+/** What only this instance reads would be read by nobody: it waits, as long as `grace`, until that is behind its checkpoints. */
+const drain = async (state: State, by: Instance): Promise<void> => by.turn(() => {
+  const readers = (of: (other: Instance) => boolean): Set<string> => new Set([...state.consumers.members()].flatMap(({ instance, consumer, left }) => of(instance) && !consumer.broadcast && left === undefined ? consumer.name : []))
+  const others = readers(other => other !== by && other.state() === 'running'), mine = [...readers(other => other === by)].filter(name => !others.has(name))
+  const done = (): boolean => ![...state.consumers.tracks()].some(({ consumer, backlog }) => mine.includes(consumer) && backlog > 0) && !mine.some(state.parking.redriven)
+  return state.until(done, by)
+})
+
+/** Safe twice; of a crashed instance nothing is left to close. */
+const close = async (state: State, by: Instance, closed: (instance: Instance) => void): Promise<void> => {
+  if (by.state() === 'crashed') return
+  await by.turn(() => undefined)
+  await Promise.all([...state.consumers.members()].filter(member => member.instance === by).map(member => leave(state, member)))
+  if (by.state() !== 'running') return
+  by.become('closed')
+  closed(by)
 }

@@ -1,23 +1,47 @@
-import { type Row, canonical } from '@lowtide/core'
+import { type AnyTable, type ColumnKind, type Row, atOf } from '@lowtide/core'
 
-/** As Postgres orders with collation C, ascending: text by code point, nulls last. */
-export const compare = (a: unknown, b: unknown): number => {
-  if (a === b) return 0
-  if (a === null || b === null) return a === null ? 1 : -1
-  if (typeof a === 'number' && typeof b === 'number') return a - b
-  if (typeof a === 'boolean' && typeof b === 'boolean') return Number(a) - Number(b)
-  return byCodePoint(typeof a === 'string' ? a : canonical(a), typeof b === 'string' ? b : canonical(b))
-}
-/** UTF-16 sorts surrogates before U+E000 to U+FFFF; code points do not. */
-const byCodePoint = (a: string, b: string): number => {
+export type Order = (a: Row, b: Row) => number
+type Compare = (a: never, b: never) => number
+
+/** By Unicode code point, as Postgres' collation "C": surrogates stand for what comes behind the rest of the first plane. */
+export const byCodePoint = (a: string, b: string): number => {
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {
     const x = a.charCodeAt(i), y = b.charCodeAt(i)
-    if (x !== y) return (x >= 0xd800 && x <= 0xdfff) === (y >= 0xd800 && y <= 0xdfff) ? x - y : x >= 0xd800 && x <= 0xdfff ? 1 : -1
+    if (x !== y) {
+      const far = x >= 0xd800 && x <= 0xdfff, other = y >= 0xd800 && y <= 0xdfff
+      return far === other ? x - y : far ? 1 : -1
+    }
   }
   return a.length - b.length
 }
-export const inOrder = (columns: readonly string[]) => (a: Row, b: Row): number => {
-  for (const c of columns) { const order = compare(a[c], b[c]); if (order !== 0) return order }
-  return 0
+const byNumber = (a: number, b: number): number => a - b
+/** Exact at any length. Equal numbers of different text (`1.0`, `1.00`) are different values, as they are in a key. */
+const byDecimal = (a: string, b: string): number => {
+  const [whole = '', part = ''] = a.split('.'), [otherWhole = '', otherPart = ''] = b.split('.'), digits = Math.max(part.length, otherPart.length)
+  const x = BigInt(whole + part.padEnd(digits, '0')), y = BigInt(otherWhole + otherPart.padEnd(digits, '0'))
+  return x < y ? -1 : x > y ? 1 : byCodePoint(a, b)
+}
+/** By instant; texts of UTC with milliseconds order themselves. */
+const byInstant = (a: string, b: string): number =>
+  a.length === 24 && b.length === 24 && a.endsWith('Z') && b.endsWith('Z') ? byCodePoint(a, b) : Date.parse(a) - Date.parse(b) || byCodePoint(a, b)
+
+const compares: { readonly [K in ColumnKind]: Compare } = {
+  text: byCodePoint, uuid: byCodePoint, int: byNumber, float: byNumber, decimal: byDecimal, timestamp: byInstant,
+  bool: (a: boolean, b: boolean) => Number(a) - Number(b),
+  json: (a: unknown, b: unknown) => byCodePoint(atOf(['json'], { json: [a] }), atOf(['json'], { json: [b] })),
+}
+
+/** Orders rows by these columns, ascending, nulls last, as Postgres does. Zero exactly when all of them are equal. */
+export const orderOf = (table: AnyTable, fields: readonly string[]): Order => {
+  const columns = fields.map(field => ({ field, compare: compares[table.columns[field]!.kind] }))
+  return (a, b) => {
+    for (const { field, compare } of columns) {
+      const x = a[field], y = b[field]
+      if (x === y) continue
+      const found = x === null ? 1 : y === null ? -1 : compare(x as never, y as never)
+      if (found !== 0) return found
+    }
+    return 0
+  }
 }

@@ -7,8 +7,9 @@ const commands = channel('bank-commands'), events = channel('bank-events', { ext
 export const OpenAccount = command('OpenAccount', { channel: commands, key: d => d.id, rejections: ['exists'], schema: z.object({ id: s, bank: s, balance: z.int() }) })
 export const AccountOpened = event('AccountOpened', { channel: events, key: d => d.id, schema: z.object({ id: s, bank: s, balance: z.int() }) })
 /** `spoil`: its last change does not fit the table, so that it fails with changes staged. */
-export const Transfer = command('Transfer', { channel: commands, key: d => d.from, rejections: ['poor', 'unknown'], schema: z.object({ from: s, to: s, amount: z.int(), spoil: z.boolean().optional() }) })
-export const Transferred = event('Transferred', { channel: events, key: d => d.from, schema: z.object({ from: s, to: s, amount: z.int(), spoil: z.boolean().optional() }) })
+const moving = z.object({ from: s, to: s, amount: z.int(), spoil: z.boolean().optional() })
+export const Transfer = command('Transfer', { channel: commands, key: d => d.from, rejections: ['poor', 'unknown'], schema: moving })
+export const Transferred = event('Transferred', { channel: events, key: d => d.from, schema: moving })
 
 export const accounts = table('accounts', { columns: { id: text, bank: text, balance: int, rate: decimal }, key: 'id', indexes: ['bank'] })
 

@@ -1,4 +1,7 @@
-import { Append, AccountOpened, Appended, Claim, Claimed, Noted, OpenAccount, Transfer, Transferred, accounts, append, claim, journal, journals, listView, lists, openAccount, ring, slots, transfer } from '../functions.js'
+import {
+  AccountOpened, Append, Appended, Claim, Claimed, Noted, OpenAccount, Transfer, Transferred,
+  accounts, append, claim, journal, journals, listView, lists, openAccount, ring, slots, transfer,
+} from '../functions.js'
 import { type Trial, another, law } from '../trial.js'
 import type { Faults } from '../world.js'
 import { everyCall, numbered } from './traffic.js'
@@ -24,7 +27,10 @@ const agrees = async (t: Trial): Promise<void> => {
 }
 const cutOff = async (t: Trial, faults: Faults): Promise<{ readonly crashed: boolean }> => {
   const handlers = [...bank, append, journal, listView, ring], worker = await t.start(handlers, { faults }), a = t.id('a'), b = t.id('b'), list = t.id('list')
-  const drafts = [OpenAccount({ id: a, bank: t.prefix, balance: 9 }), OpenAccount({ id: b, bank: t.prefix, balance: 9 }), Append({ list, item: 'x', does: ['ring'] }), Transfer({ from: a, to: b, amount: 5 }), Append({ list, item: 'y' })]
+  const drafts = [
+    ...[a, b].map(id => OpenAccount({ id, bank: t.prefix, balance: 9 })),
+    Append({ list, item: 'x', does: ['ring'] }), Transfer({ from: a, to: b, amount: 5 }), Append({ list, item: 'y' }),
+  ]
   for (const [i, draft] of drafts.entries()) {
     const told = worker.tell(draft, { id: t.id(`c${i}`) })
     await t.until('an answer or the end of the process', async () => told.sent !== undefined || worker.crashed())
@@ -68,8 +74,8 @@ export const atomic = law(3, 'atomic', {
     for (let n = 0; n < 10; n++) {
       const [rich, poor, third] = ['rich', 'poor', 'third'].map(x => t.id(`${x}${n}`)) as [string, string, string]
       for (const id of [rich, poor, third]) await worker.send(OpenAccount({ id, bank: t.prefix, balance: id === rich ? 100 : 0 }))
-      const [spoiled, neighbour] = await Promise.all([worker.send(Transfer({ from: rich, to: poor, amount: 100, spoil: true })), worker.send(Transfer({ from: poor, to: third, amount: 50 }))])
-      t.equal([spoiled.verdict, neighbour.verdict], ['failed', 'poor'], 'a transfer that fails, and one that its money would have paid')
+      const [spoiled, neighbour] = await Promise.all([Transfer({ from: rich, to: poor, amount: 100, spoil: true }), Transfer({ from: poor, to: third, amount: 50 })].map(x => worker.send(x)))
+      t.equal([spoiled?.verdict, neighbour?.verdict], ['failed', 'poor'], 'a transfer that fails, and one that its money would have paid')
     }
     t.equal(await t.channel(Transferred), [], 'the events')
   },

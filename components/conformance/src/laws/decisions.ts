@@ -1,19 +1,28 @@
-import { Append, Book, Booked, Bump, Claim, Count, Disband, Found, Hire, Join, Leave, TakeLeave, append, book, bookings, bump, claim, count, counters, disband, doctors, found, hire, join, leave, lists, members, slots, takeLeave, teams } from '../functions.js'
+import type { Draft } from '@lowtide/core'
+import {
+  Append, Book, Booked, Bump, Claim, Count, Disband, Found, Hire, Join, Leave, TakeLeave,
+  append, book, bookings, bump, claim, count, counters, disband, doctors, found, hire, join, leave, lists, members, slots, takeLeave, teams,
+} from '../functions.js'
 import type { Node, Sent } from '../node.js'
 import { type Trial, law } from '../trial.js'
 import { numbered } from './traffic.js'
 
 const races = 300
-/** Pairs of decisions at two instances at once: some alone, most among many. */
-const race = async (t: Trial, nodes: readonly [Node, Node], pair: (n: string, nodes: readonly [Node, Node]) => readonly [Promise<Sent>, Promise<Sent>]): Promise<readonly (readonly [string, Sent, Sent])[]> => {
-  const all = numbered(t.cases(races)).map(t.id), results: (readonly [string, Sent, Sent])[] = []
+const contested = (t: Trial): readonly string[] => numbered(t.cases(races)).map(t.id)
+/** Two commands for each of many things, at two instances at once: a quarter of the races run alone, the others among many. */
+const race = async (t: Trial, [x, y]: readonly [Node, Node], expected: readonly string[], pair: (n: string) => readonly [Draft, Draft]): Promise<readonly Sent[]> => {
+  const all = contested(t), one = async (n: string): Promise<readonly Sent[]> => {
+    const [left, right] = pair(n), sent = await Promise.all([x.send(left), y.send(right)])
+    t.equal(sent.map(s => s.verdict).toSorted(), expected, `the answers to ${JSON.stringify([left.data, right.data])}, sent at once`)
+    return sent
+  }
+  const results: (readonly Sent[])[] = []
   for (let i = 0, size = 1; i < all.length; i += size) {
     size = i < all.length / 4 ? 1 : 25
-    results.push(...await Promise.all(all.slice(i, i + size).map(async n => { const [a, b] = pair(n, nodes); return [n, await a, await b] as const })))
+    results.push(...await Promise.all(all.slice(i, i + size).map(one)))
   }
-  return results
+  return results.flat()
 }
-const verdicts = (a: Sent, b: Sent): readonly string[] => [a.verdict, b.verdict].toSorted()
 
 export const holding = law(14, 'decisions hold', {
   'no update is lost': async t => {
@@ -30,34 +39,31 @@ export const holding = law(14, 'decisions hold', {
     t.equal((await t.row(counters, counter))?.n, lots, 'the counter')
   },
   'of two who may go only if the other stays, one stays: what a decision found is as it found it': async t => {
-    const nodes = [await t.start([hire, takeLeave]), await t.start([takeLeave])] as const, ids = numbered(t.cases(races)).map(t.id)
+    const nodes = [await t.start([hire, takeLeave]), await t.start([takeLeave])] as const, ids = contested(t)
     await Promise.all(ids.flatMap(n => ['a', 'b'].map(d => nodes[0].send(Hire({ doctor: n + d })))))
-    for (const [n, a, b] of await race(t, nodes, (n, [x, y]) => [x.send(TakeLeave({ doctor: `${n}a`, colleague: `${n}b` })), y.send(TakeLeave({ doctor: `${n}b`, colleague: `${n}a` }))])) t.equal(verdicts(a, b), ['accepted', 'needed'], `the answers to both doctors of ${n}`)
+    await race(t, nodes, ['accepted', 'needed'], n => [TakeLeave({ doctor: `${n}a`, colleague: `${n}b` }), TakeLeave({ doctor: `${n}b`, colleague: `${n}a` })])
     t.equal((await t.rows(doctors)).filter(d => d.onCall).length, ids.length, 'the number of doctors on call')
   },
   'of two slots that exclude each other one is taken: what a decision did not find is still absent': async t => {
     const nodes = [await t.start([claim]), await t.start([claim])] as const
-    for (const [n, a, b] of await race(t, nodes, (n, [x, y]) => [x.send(Claim({ mine: `${n}a`, other: `${n}b`, by: 'key' })), y.send(Claim({ mine: `${n}b`, other: `${n}a`, by: 'key' }))])) t.equal(verdicts(a, b), ['accepted', 'other-taken'], `the answers to both who want ${n}`)
-    t.equal((await t.rows(slots)).length, t.cases(races), 'the number of slots')
+    await race(t, nodes, ['accepted', 'other-taken'], n => [Claim({ mine: `${n}a`, other: `${n}b`, by: 'key' }), Claim({ mine: `${n}b`, other: `${n}a`, by: 'key' })])
+    t.equal((await t.rows(slots)).length, contested(t).length, 'the number of slots')
   },
   'also where it asked for a unique value': async t => {
     const nodes = [await t.start([claim]), await t.start([claim])] as const
-    for (const [n, a, b] of await race(t, nodes, (n, [x, y]) => [x.send(Claim({ mine: `${n}a`, other: `${n}b`, by: 'tag' })), y.send(Claim({ mine: `${n}b`, other: `${n}a`, by: 'tag' }))])) t.equal(verdicts(a, b), ['accepted', 'other-taken'], `the answers to both who want ${n}`)
-    t.equal((await t.rows(slots)).length, t.cases(races), 'the number of slots')
+    await race(t, nodes, ['accepted', 'other-taken'], n => [Claim({ mine: `${n}a`, other: `${n}b`, by: 'tag' }), Claim({ mine: `${n}b`, other: `${n}a`, by: 'tag' })])
+    t.equal((await t.rows(slots)).length, contested(t).length, 'the number of slots')
   },
   'a row that must not exist is inserted once': async t => {
     const nodes = [await t.start([claim]), await t.start([claim])] as const
-    for (const [n, a, b] of await race(t, nodes, (n, [x, y]) => [x.send(Claim({ mine: n, other: `${n}!`, by: 'key' })), y.send(Claim({ mine: n, other: `${n}!`, by: 'key' }))])) t.equal(verdicts(a, b), ['accepted', 'constraint'], `the answers to both who want ${n}`)
+    await race(t, nodes, ['accepted', 'constraint'], n => [Claim({ mine: n, other: `${n}!`, by: 'key' }), Claim({ mine: n, other: `${n}!`, by: 'key' })])
   },
   'a unique value has one holder, whether or not anybody looked': async t => {
     if (t.guarantees.references === 'unchecked') return
     const nodes = [await t.start([join]), await t.start([join])] as const
-    for (const blind of [true, false]) {
-      for (const [n, a, b] of await race(t, nodes, (n, [x, y]) => [x.send(Join({ id: `${n}a${blind}`, email: `${n}${blind}`, team: null, blind })), y.send(Join({ id: `${n}b${blind}`, email: `${n}${blind}`, team: null, blind })) ])) {
-        t.equal(verdicts(a, b), blind ? ['accepted', 'constraint'] : ['accepted', 'email-taken'], `the answers to both who want the email ${n}`)
-        if (blind) t.equal([a, b].map(s => s.outcome?.rejection?.details).find(d => d !== undefined), { constraint: 'members.email' }, 'the name of the constraint')
-      }
-    }
+    await race(t, nodes, ['accepted', 'email-taken'], n => [Join({ id: `${n}a`, email: n, team: null, blind: false }), Join({ id: `${n}b`, email: n, team: null, blind: false })])
+    const blind = await race(t, nodes, ['accepted', 'constraint'], n => [Join({ id: `${n}c`, email: `${n}!`, team: null, blind: true }), Join({ id: `${n}d`, email: `${n}!`, team: null, blind: true })])
+    t.equal([...new Set(blind.flatMap(s => s.outcome?.rejection?.details ?? []).map(d => JSON.stringify(d)))], ['{"constraint":"members.email"}'], 'the name of the constraint')
     const emails = (await t.rows(members)).map(m => m.email)
     t.equal(new Set(emails).size, emails.length, 'the number of different emails')
   },
@@ -77,9 +83,9 @@ export const holding = law(14, 'decisions hold', {
       const refused = await t.start([join], { whole: true }).then(() => 'started', (e: Error) => e.message)
       return t.ok(refused.includes('references'), `tables with references are refused where they are not checked; found: ${refused}`)
     }
-    const nodes = [await t.start([found, join, disband]), await t.start([join])] as const, all = numbered(t.cases(races)).map(t.id)
-    await Promise.all(all.map(team => nodes[0].send(Found({ team }))))
-    for (const [n, a, b] of await race(t, nodes, (team, [x, y]) => [x.send(Disband({ team })), y.send(Join({ id: `${team}m`, email: team, team, blind: true }))])) t.equal(verdicts(a, b), ['accepted', 'constraint'], `the answers to the end of ${n} and to a new member of it`)
+    const nodes = [await t.start([found, join, disband]), await t.start([join])] as const
+    await Promise.all(contested(t).map(team => nodes[0].send(Found({ team }))))
+    await race(t, nodes, ['accepted', 'constraint'], team => [Disband({ team }), Join({ id: `${team}m`, email: team, team, blind: true })])
     const there = new Set((await t.rows(teams)).map(x => x.id))
     return t.equal((await t.rows(members)).filter(m => !there.has(m.team!)), [], 'members of teams that are gone')
   },
@@ -89,8 +95,8 @@ export const holding = law(14, 'decisions hold', {
       return t.ok(refused.includes('oneAtATime'), `the need is refused where nothing is ordered; found: ${refused}`)
     }
     const nodes = [await t.start([book]), await t.start([book])] as const
-    for (const [n, a, b] of await race(t, nodes, (n, [x, y]) => [x.send(Book({ room: n, id: `${n}a`, start: 1, end: 5 })), y.send(Book({ room: n, id: `${n}b`, start: 4, end: 8 }))])) t.equal(verdicts(a, b), ['accepted', 'overlap'], `the answers to both who want the room ${n}`)
-    t.equal([(await t.rows(bookings)).length, (await t.channel(Booked)).length], [t.cases(races), t.cases(races)], 'the number of bookings and of their events')
+    await race(t, nodes, ['accepted', 'overlap'], n => [Book({ room: n, id: `${n}a`, start: 1, end: 5 }), Book({ room: n, id: `${n}b`, start: 4, end: 8 })])
+    t.equal([(await t.rows(bookings)).length, (await t.channel(Booked)).length], [contested(t).length, contested(t).length], 'the number of bookings and of their events')
     return undefined
   },
 })

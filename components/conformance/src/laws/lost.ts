@@ -1,6 +1,7 @@
 import { Append, Transfer, Transferred, accounts, append, bell, counters, journal, journals, lists, openAccount, OpenAccount, ring, transfer, views } from '../functions.js'
 import type { Node, Sent } from '../node.js'
 import { another, law } from '../trial.js'
+import type { Faults } from '../world.js'
 import { around, everyCall, healing, numbered, patient, traffic } from './traffic.js'
 
 export const nothingLost = law(1, 'nothing is lost', {
@@ -49,7 +50,8 @@ export const nothingLost = law(1, 'nothing is lost', {
     const names = [t.id('a'), t.id('b'), t.id('c')], front = await t.start([]), first = await t.start([openAccount, transfer])
     for (const id of names) await front.send(OpenAccount({ id, bank: t.prefix, balance: 100 }))
     let worker = first
-    const told = Array.from({ length: 30 }, (_, i) => front.tell(Transfer({ from: names[i % 3]!, to: names[(i + 1 + Math.floor(t.random() * 2)) % 3]!, amount: 1 + i % 7 }), { ...patient, id: t.id(`t${i}`) }))
+    const some = (i: number) => Transfer({ from: names[i % 3]!, to: names[(i + 1 + Math.floor(t.random() * 2)) % 3]!, amount: 1 + i % 7 })
+    const told = Array.from({ length: 30 }, (_, i) => front.tell(some(i), { ...patient, id: t.id(`t${i}`) }))
     const answered = (): number => told.filter(x => x.sent !== undefined).length
     for (let n = 0; n < 4; n++) {
       const before = answered()
@@ -70,13 +72,19 @@ export const nothingLost = law(1, 'nothing is lost', {
   'a ledger: while processes are killed, stopped and started at random': async t => {
     const names = numbered(6).map(t.id), items = numbered(t.cases(20)), fronts = [await t.start([]), await t.start([append])], told: { sent: Sent | undefined }[] = []
     const workers: { node: Node; asleep: boolean }[] = []
-    const join = async (): Promise<void> => { workers.push({ node: await t.start(around, { faults: t.random() < 0.3 ? { commit: { times: 3, when: t.random() < 0.5 ? 'before' : 'after' } } : {} }), asleep: false }) }
-    const any = (): number => Math.floor(t.random() * workers.length)
+    const join = async (): Promise<void> => {
+      const faults: Faults = t.random() < 0.3 ? { commit: { times: 3, when: t.random() < 0.5 ? 'before' : 'after' } } : {}
+      workers.push({ node: await t.start(around, { faults }), asleep: false })
+    }
+    const one = (): number => Math.floor(t.random() * workers.length)
     t.outside.rule('later', { say: 'fail', times: 1 })
     await join()
     for (const item of items) {
-      for (const list of names) told.push(fronts[Math.floor(t.random() * 2)]!.tell(Append({ list, item, does: ['ring', 'tell'], ...(t.random() < 0.1 && { later: 'later' }) }), { ...patient, id: `${list} ${item}` }))
-      const what = t.random(), nth = any(), worker = workers[nth]
+      for (const list of names) {
+        const front = fronts[Math.floor(t.random() * 2)]!, draft = Append({ list, item, does: ['ring', 'tell'], ...(t.random() < 0.1 && { later: 'later' }) })
+        told.push(front.tell(draft, { ...patient, id: `${list} ${item}` }))
+      }
+      const what = t.random(), nth = one(), worker = workers[nth]
       if (what < 0.3 && workers.length < 4) await join()
       else if (worker && what < 0.5) await workers.splice(nth, 1)[0]!.node.crash()
       else if (worker && what < 0.7) { worker.asleep = true; await worker.node.pause() }

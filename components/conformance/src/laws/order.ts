@@ -28,7 +28,8 @@ export const ordered = law(4, 'ordered per key', {
     t.outside.rule('throws', { say: 'throw', times: 3 })
     await t.start([journal])
     await t.start([journal])
-    await Promise.all(names.map(async list => { for (const item of items) await front.send(Append({ list, item, ...(t.random() < 0.3 && { later: t.random() < 0.5 ? 'fails' : 'throws' }) })) }))
+    const draft = (list: string, item: string) => Append({ list, item, ...(t.random() < 0.3 && { later: t.random() < 0.5 ? 'fails' : 'throws' }) })
+    await Promise.all(names.map(async list => { for (const item of items) await front.send(draft(list, item)) }))
     await t.becomes(() => t.rows(journals), names.map(id => ({ id, items })), 'the journals')
   }),
   'also when all of them wait in the channel before the first is handled': inOnePartition(perKey(async t => {

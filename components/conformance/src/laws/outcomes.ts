@@ -68,7 +68,8 @@ export const sameOutcome = law(9, 'same id, same outcome', {
     await node.send(Append({ list, item: 'x' }), { id })
     await node.crash()
     await t.world.restart?.()
-    const after = t.guarantees.durability === 'process' ? await another(t, 'same') : t // the next process begins with nothing
-    t.equal((await (await after.start([append])).send(Append({ list, item: 'y' }), { id })).verdict, t.guarantees.durability === 'process' ? 'accepted' : 'id-reused', `the outcome after a restart, where durability is '${t.guarantees.durability}'`)
+    const { durability } = t.guarantees, gone = durability === 'process', after = gone ? await another(t, 'same') : t // the next process begins with nothing
+    const next = await (await after.start([append])).send(Append({ list, item: 'y' }), { id })
+    t.equal(next.verdict, gone ? 'accepted' : 'id-reused', `the outcome after a restart, where durability is '${durability}'`)
   },
 })

@@ -7,7 +7,8 @@ const options = { buffer: 16 } as const
 export const bounded = law(10, 'back-pressure', {
   'a consumer that is slow holds few messages': async t => {
     const lots = t.cases(600), names = numbered(20).map(t.id), writer = await t.start([append])
-    for (let i = 0; i < lots; i += 60) await Promise.all(Array.from({ length: Math.min(60, lots - i) }, (_, n) => writer.send(Append({ list: names[(i + n) % 20]!, item: `${i + n}`, later: 'slow' }))))
+    const one = (i: number) => writer.send(Append({ list: names[i % 20]!, item: `${i}`, later: 'slow' }))
+    for (let i = 0; i < lots; i += 60) await Promise.all(Array.from({ length: Math.min(60, lots - i) }, (_, n) => one(i + n)))
     t.outside.rule('slow', { say: 'hold' })
     const reader = await t.start([journal], { options })
     await t.until('the reader to be at work', async () => t.outside.waiting('slow') > 0)

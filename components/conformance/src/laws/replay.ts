@@ -1,5 +1,8 @@
 import { type AnyDecider, bodyOf } from '@lowtide/core'
-import { Append, Claim, Join, Leave, OpenAccount, Priced, Transfer, accounts, append, bell, claim, join, journal, journals, leave, listView, lists, members, openAccount, priceList, prices, slots, transfer, views } from '../functions.js'
+import {
+  Append, Claim, Join, Leave, OpenAccount, Priced, Transfer,
+  accounts, append, bell, claim, join, journal, journals, leave, listView, lists, members, openAccount, priceList, prices, slots, transfer, views,
+} from '../functions.js'
 import type { Node } from '../node.js'
 import { type Trial, law } from '../trial.js'
 import { around, everyCall, numbered } from './traffic.js'
@@ -31,7 +34,8 @@ export const replayed = law(12, 'replay', {
     const list = t.id('list'), node = await t.start(around), items = numbered(5)
     for (const item of items) await node.send(Append({ list, item, later: 'asked', does: ['ring', 'tell'] }))
     await t.becomes(async () => [t.done(bell.port).length, (await t.row(journals, list))?.items.length], [5, 5], 'the effects and the journal')
-    const told = async () => ({ asked: t.outside.asked.length, done: t.outside.done.length, messages: (await Promise.all(around.flatMap(h => [...h.in, ...h.out]).map(type => t.channel(type)))).map(m => m.length) })
+    const types = around.flatMap(h => [...h.in, ...h.out])
+    const told = async () => ({ asked: t.outside.asked.length, done: t.outside.done.length, messages: (await Promise.all(types.map(t.channel))).map(m => m.length) })
     const before = await told()
     await same(t, node, [listView, journal, append])
     await t.clock.pass(2_000)

@@ -33,7 +33,8 @@ export const traffic = async (t: Trial, faults: Faults, items = numbered(3)): Pr
   const now = { lists: [] as unknown, journals: [] as unknown, views: [] as unknown, counters: [] as unknown, rung: [] as unknown, answered: 0 }
   const look = async (): Promise<typeof now> => Object.assign(now, {
     lists: await t.rows(lists), journals: await t.rows(journals), views: await t.rows(views), counters: await t.rows(counters),
-    rung: [...new Set(t.outside.done.filter(d => d.port === bell.port && names.includes(d.list)).map(d => `${d.list} ${d.item} ${d.key}`))].map(k => k.split(' ').slice(0, 2).join(' ')).toSorted(), answered: told.filter(x => x.sent?.verdict === 'accepted').length,
+    rung: [...new Map(t.outside.done.filter(d => d.port === bell.port).map(d => [d.key, `${d.list} ${d.item}`])).values()].toSorted(), // once a key
+    answered: told.filter(x => x.sent?.verdict === 'accepted').length,
   })
   const expected = {
     lists: whole, journals: whole, views: whole.map(({ id, items }) => ({ id, items, count: items.length })), counters: names.map(id => ({ id, n: items.length })),
