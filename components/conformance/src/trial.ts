@@ -44,7 +44,7 @@ export const trial = async (setting: Setting) => {
     start: async (handlers: readonly AnyDecider[], o: Launching = {}): Promise<Node> => {
       const instance = await world.start({
         module: o.module ?? new URL('./functions.js', import.meta.url).href, handlers: handlers.map(h => h.name), whole: o.whole ?? false,
-        options: { ...options, ...o.options }, faults: o.faults ?? {}, sabotage, seed: seed + nodes.length,
+        options: { ...options, partitions, ...o.options }, faults: o.faults ?? {}, sabotage, seed: seed + nodes.length,
       }, out.ports)
       nodes.push(instance)
       return node(instance, world.clock, patience)

@@ -70,10 +70,11 @@ type Rest = Omit<Message, 'type' | 'data' | 'subject' | 'dataschema'>
 /** Puts what a schema has parsed, or a handler has made, into an envelope: sealed, keyed, at most 200 KiB. */
 export const envelop = (type: AnyType, data: unknown, r: Rest, key?: string): E.Either<readonly Issue[], Message> => {
   try {
-    const sealed = seal(data), message: Message = {
+    const sealed = seal(data), message: { -readonly [K in keyof Message]: Message[K] } = {
       id: r.id, source: r.source, type: type.type, subject: seal(key ?? type.keyOf(sealed), 'key'), time: r.time, dataschema: `${type.type}/${type.version}`, data: sealed,
-      correlationid: r.correlationid, causationid: r.causationid, traceparent: r.traceparent, tenant: r.tenant, actor: r.actor,
+      correlationid: r.correlationid,
     }
+    for (const name of ['causationid', 'traceparent', 'tenant', 'actor'] as const) if (r[name] !== undefined) message[name] = r[name]
     const bytes = atMost(message) > limits.bytes ? Buffer.byteLength(JSON.stringify(message)) : 0
     if (bytes > limits.bytes) throw new TypeError(`the message '${type.type}' is too large: expected at most ${limits.bytes} bytes, found ${bytes}; keep large things elsewhere and send a reference`)
     return E.right(Object.freeze(message))
