@@ -25,6 +25,9 @@ export const decoded = law(7, 'what cannot be decoded is poison, what is newer i
     await worker.publish(garbage(t, '', 1), priced(t, good, 1), garbage(t, '', 2), priced(t, good, 2))
     await t.becomes(() => cents(t), [[good, 2]], 'the prices')
     await t.becomes(async () => (await worker.parked({ consumer: priceList.name })).map(p => p.state), ['parked', 'parked'], 'what is parked')
+    for (const { id } of (await worker.parked({ consumer: priceList.name })).toReversed()) t.equal(await worker.discard(id), 'accepted', 'the answer of discard')
+    await t.becomes(() => worker.parked({}), [], 'what is parked after it was discarded')
+    t.equal(await cents(t), [[good, 2]], 'the prices')
   }),
   'data that does not fit its schema is parked at once, with the name of the field': async t => {
     const bad = t.id('bad'), worker = await t.start([priceList])
