@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { type Figure, type Target, meets } from './figure.js'
 
+const six = (n: number): number => Number(n.toPrecision(6))
 /** Three digits that count; whole numbers stay whole. */
 const short = (n: number): string => Math.abs(n) >= 100 ? Math.round(n).toLocaleString('en-US') : n.toPrecision(3)
 const told = (target: Target | undefined): string => target === undefined ? '' : target.atLeast !== undefined ? `>= ${target.atLeast}` : `<= ${target.atMost}`
@@ -9,7 +10,7 @@ const widths = [10, 11, 10, 6, 11, 7, 5]
 const right = [true, false, true, true, true, true, true]
 
 /** One line a figure, for programs. */
-export const jsonLine = ({ name, value, unit, baseline, ratio, runs }: Figure): string => JSON.stringify({ name, value, unit, baseline, ratio, runs })
+export const jsonLine = ({ name, value, unit, baseline, ratio, runs }: Figure): string => JSON.stringify({ name, value: six(value), unit, baseline: six(baseline), ratio: six(ratio), runs })
 
 /** Lines of a table, each of which can be printed as soon as it is known. */
 export const table = (names: readonly string[]) => {

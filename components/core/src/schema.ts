@@ -40,7 +40,7 @@ const storable = (text: string): boolean => text.isWellFormed() && !text.include
 const refuse = (trail: readonly string[], found: string): never => { throw new TypeError(`${trail.join('.') || 'the value'}: expected JSON that every store can keep, found ${found}`) }
 const copy = (value: unknown, trail: string[]): unknown => {
   if (typeof value === 'string') return storable(value) ? value : refuse(trail, 'a NUL character or a lone surrogate')
-  if (typeof value === 'number') return !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)) ? refuse(trail, `the number ${value}, which JSON or 2^53 cannot hold`) : value
+  if (typeof value === 'number') return !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)) ? refuse(trail, `the number ${value}, which JSON or 2^53 cannot hold`) : value + 0 // JSON knows no -0
   if (value === null || typeof value === 'boolean') return value
   if (typeof value !== 'object') return refuse(trail, typeof value)
   if (trail.length > limits.depth) return refuse(trail.slice(0, 3), `more than ${limits.depth} levels`)

@@ -30,7 +30,7 @@ const fits: { readonly [K in ColumnKind]: (v: unknown, c: AnyColumn) => boolean 
 export const misfit = (t: AnyTable, row: Row): string | undefined => {
   for (const name in t.columns) {
     const c = t.columns[name]!, v = row[name]
-    if (v === null || v === undefined ? !c.optional || v === undefined : !fits[c.kind](v, c)) return `column '${t.name}.${name}': expected ${c.optional ? 'null or ' : ''}${c.kind}, found ${v === undefined ? 'nothing' : JSON.stringify(v)}`
+    if (v === null || v === undefined ? !c.optional || v === undefined : !fits[c.kind](v, c)) return `column '${t.name}.${name}': expected ${c.optional ? 'null or ' : ''}${c.kind}, found ${v === undefined ? 'nothing' : v === null ? 'null' : `another ${typeof v}`}` // never the value: errors hold no payload
   }
   for (const name in row) if (!(name in t.columns)) return `table '${t.name}' has no column '${name}'; it has ${Object.keys(t.columns).join(', ')}`
   return undefined

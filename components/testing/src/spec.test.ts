@@ -350,7 +350,7 @@ undeclared('arguments that the schema of a port refuses', () => {
 
 undeclared('a write that is missing, or does not fit the columns', () => {
   assert.match(crime(writing(undefined)), "write has no entry for 'Opened'")
-  assert.match(crime(writing(() => [accounts.insert({ id: 'a', owner: 'bob', balance: 0.5 })])), "column 'accounts.balance': expected int, found 0.5")
+  assert.match(crime(writing(() => [accounts.insert({ id: 'a', owner: 'bob', balance: 0.5 })])), "column 'accounts.balance': expected int, found another number")
   assert.match(crime(writing(() => [accounts.insert({ id: 'a', owner: 'bob', balance: Number.NaN })])), 'found the number NaN')
   assert.match(crime(writing(() => [accounts.update('a', { nmae: '' } as never)])), "table 'accounts' has no column 'nmae'")
 })
