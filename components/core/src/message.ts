@@ -56,11 +56,12 @@ export function event(type: string, o: Declaration): AnyType { return declared('
 /** The message type of a port's effect, on the port's own channel. */
 export const effectType = (port: string, schema: Schema): AnyType => declared('effect', port, { channel: channel(`effect-${port}`), schema, key: () => '' })
 
-const flat = Buffer.alloc(36, '-'), pieces = [[0, 0, 8], [9, 8, 12], [14, 12, 16], [19, 16, 20], [24, 20, 32]] as const
-/** A UUID (RFC 9562, version 8) made from its parts by SHA-256: the same parts, the same id, on every shell. Through bytes, for one flat text: slices put together stay a tree, and take half as long again. */
+const flat = Buffer.alloc(36, '-')
+/** A UUID (RFC 9562, version 8) made from its parts by SHA-256: the same parts, the same id, on every shell. Through bytes, for one flat text: slices put together stay a tree, and take twice as long. */
 export const idOf = (...parts: readonly (string | number)[]): string => {
   const h = hash('sha256', parts.join('\u0000'))
-  for (const [at, from, to] of pieces) flat.write(at === 14 ? `8${h.slice(13, to)}` : at === 19 ? `a${h.slice(17, to)}` : h.slice(from, to), at, 'latin1')
+  for (let at = 0, i = 0; at < 36; at++) if (at !== 8 && at !== 13 && at !== 18 && at !== 23) flat[at] = h.charCodeAt(i++)
+  flat[14] = 0x38; flat[19] = 0x61
   return flat.toString('latin1')
 }
 /** Tells two bodies apart under one id: a digest of type and data, whatever the order of the fields. */
