@@ -29,7 +29,6 @@ export const trace = (): Trace => ({ reads: [], wrote: [], pages: [], needs: [],
 type Deltas = { readonly [column: string]: number }
 /** A row as staged: `undefined` where only additions to it are known. */
 interface Staged { readonly place: Place; readonly row: Row | null | undefined; readonly by: Deltas | undefined; readonly job: number }
-interface Taken { readonly at: At | null; readonly job: number }
 /** The second's fields, added to the first's. */
 const sum = (to: Deltas, by: Deltas): Deltas => ({ ...to, ...Object.fromEntries(Object.entries(by).map(([f, n]) => [f, (to[f] ?? 0) + n])) })
 const pick = (fields: readonly string[], row: Row): Row => { const some: { [column: string]: unknown } = {}; for (const f of fields) some[f] = row[f]; return some }
@@ -41,7 +40,7 @@ const whole = (fields: readonly string[], row: Row | null | undefined): At | und
 
 /** The rows as the messages before have staged them, over the facts. Exact, or it says that it cannot answer. `tables` by name; `parents` are referred to. */
 export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<string, AnyTable>, parents: ReadonlySet<string>) => {
-  const staged = new Map<string, Staged>(), taken = new Map<string, Taken>(), journal: [Map<string, unknown>, string, unknown][] = []
+  const staged = new Map<string, Staged>(), taken = new Map<string, Pick<Staged, 'job'> & { readonly at: At | null }>(), journal: [Map<string, unknown>, string, unknown][] = []
   const write = <V>(map: Map<string, V>, key: string, value: V): void => { journal.push([map, key, map.get(key)]); map.set(key, value) }
   const current = (key: string): Row | null | undefined => {
     const s = staged.get(key), f = s ? null : known.rows.get(key)
@@ -82,13 +81,13 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
     for (let index = 0; index < table.unique.length; index++) {
       const fields = table.unique[index]!, free = whole(fields, before), take = whole(fields, after)
       if (free === take) continue
-      if (free !== undefined) { const k = keyOf(table.name, free, index); t.wrote.push(k); write<Taken>(taken, k, { at: null, job }) }
+      if (free !== undefined) { const k = keyOf(table.name, free, index); t.wrote.push(k); write(taken, k, { at: null, job }) }
       if (take === undefined) continue
       const p = placeOf(table, take, pick(fields, after!), index), freed = taken.get(p.key), by = holder(p, t)
       if (by != null && by !== at) { t.broken ??= `${table.name}.${fields.join('+')}`; rowAt(table, by, t) }
       if (freed?.at === null && freed.job !== job && known.unique.get(p.key) !== null) t.cut = true // folded, one statement would see both holders
       t.wrote.push(p.key)
-      write<Taken>(taken, p.key, { at, job })
+      write(taken, p.key, { at, job })
     }
   }
   const set = (place: Place, before: Row | null, after: Row | null, add: Deltas | undefined, job: number, t: Trace): void => {
