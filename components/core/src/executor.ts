@@ -70,11 +70,8 @@ export const executor = (env: Executing) => {
   const parents = new Set([...env.tables.values()].flatMap(t => Object.values(t.references)))
 
   const finish = (job: Job, mark: Mark | undefined): void => {
-    if (job.slot) {
-      const { open } = job.slot.track
-      job.slot.done = true
-      while (open[0]?.done) open.shift()
-    }
+    if (job.slot) job.slot.done = true
+    while (job.slot?.track.open[0]?.done) job.slot.track.open.shift()
     job.settle(E.right(job.seen ?? mark))
   }
   /** Handled before: all that is left is to move the checkpoint over it, or to take it off the parked list. */
@@ -84,9 +81,8 @@ export const executor = (env: Executing) => {
     job.seen = seen
     later.add(job)
   }
-  const failAll = (jobs: readonly Job[], failure: Failure, later: Set<Job>): void => {
-    for (const j of jobs) if (failure.retry || jobs.length === 1) j.settle(E.left(failure)); else { j.alone = true; later.add(j) } // it names nobody: one by one
-  }
+  /** Where the failure names nobody, one by one. */
+  const failAll = (jobs: readonly Job[], failure: Failure, later: Set<Job>): void => { for (const j of jobs) if (failure.retry || jobs.length === 1) j.settle(E.left(failure)); else { j.alone = true; later.add(j) } }
   /** A loser goes again, knowing the rows that surprised it; one that broke a constraint goes alone, and the second time the answer stands. */
   const lose = ({ job, mark, trace: t }: Decided, { stale, broken, seen, fenced }: Conflict, unit: Unit, later: Set<Job>): void => {
     const before = mark && seen.find(sameMark(mark)), broke = stale.some(k => t.wrote.includes(k) || t.reads.some(r => r.key === k)) ? undefined : broken.find(b => t.wrote.includes(b.key))
@@ -133,8 +129,8 @@ export const executor = (env: Executing) => {
   }
 
   /** Commits the head of the queue; what it returns is still to do, in order. */
-  const round = async (queue: readonly Job[]): Promise<readonly Job[]> => {
-    const size = headOf(queue, env.unitLimit), later = new Set(queue.slice(size)), source = fetcher(env)
+  const round = async (queue: readonly Job[], span: number): Promise<readonly Job[]> => {
+    const size = headOf(queue, span), later = new Set(queue.slice(size)), source = fetcher(env)
     let todo = size === queue.length ? queue : queue.slice(0, size), failure = await prefetch(todo, source)
     while (failure === undefined && todo.length > 0) {
       const { rows, decided, needs, behind } = decideAll(todo, source)
@@ -156,8 +152,7 @@ export const executor = (env: Executing) => {
       const stand = fails.length > 0 ? await env.store.seen(fails.map(d => markId(d.job)))() : E.right([]) // an accepted message that comes again may look like a failure
       for (const { job, failure: f } of fails) {
         const before = E.isRight(stand) ? stand.right.find(sameMark(markId(job))) : undefined
-        if (before) again(job, before, later)
-        else job.settle(E.left(f!))
+        if (before) again(job, before, later); else job.settle(E.left(f!))
       }
       todo = []
     }
@@ -166,6 +161,10 @@ export const executor = (env: Executing) => {
   }
   /** `admit` sees each job before each round and may keep it for later. */
   return async (jobs: readonly Job[], admit: (job: Job) => boolean): Promise<void> => {
-    for (let queue = jobs.filter(admit); queue.length > 0;) queue = (await round(queue)).filter(admit)
+    for (let queue = jobs.filter(admit), span = env.unitLimit; queue.length > 0;) {
+      const rest = await round(queue, span), done = queue.length - rest.length
+      span = Math.min(env.unitLimit, Math.max(1, 2 * (done < Math.min(span, queue.length) ? done : span))) // where batches are cut, the next one looks less far ahead
+      queue = rest.filter(admit)
+    }
   }
 }
