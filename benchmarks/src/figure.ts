@@ -15,12 +15,12 @@ export interface Target { readonly atLeast?: number; readonly atMost?: number }
 /** How much work a run does. */
 export interface Effort {
   readonly rounds: number; readonly warmUp: number
-  /** Commands a round, timed, and those before them, which are not: fresh state has fresh closures, whose code V8 compiles anew. */
+  /** Commands a round, timed, and those before them, which are not: fresh state has fresh closures, and V8 takes a while to trust them. */
   readonly commands: number; readonly ahead: number
   /** Sizes of the table for growth, the smallest first. */
   readonly rows: readonly number[]
 }
-export const full: Effort = { rounds: 9, warmUp: 1, commands: 20_000, ahead: 20_000, rows: [1_000, 10_000, 100_000, 1_000_000] }
+export const full: Effort = { rounds: 9, warmUp: 2, commands: 20_000, ahead: 4_000, rows: [1_000, 10_000, 100_000, 1_000_000] }
 /** Seconds, not minutes: shows that everything works, and says nothing about speed. */
 export const quick: Effort = { rounds: 2, warmUp: 0, commands: 100, ahead: 100, rows: [100, 200] }
 

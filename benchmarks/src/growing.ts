@@ -10,9 +10,11 @@ const heap = '--max-old-space-size=8192'
 /** A process that holds a table of so many rows. It ends with us. */
 export const growing = (maker: Maker, rows: number) => {
   const child = fork(fileURLToPath(new URL('grown.child.js', import.meta.url)), [maker, String(rows)], { execArgv: [heap] })
+  let answer = (_told: Told): void => {}
+  child.on('message', (told: Told) => answer(told))
+  child.on('exit', (code, signal) => answer({ failed: `the process with ${rows} rows ended with ${signal ?? code}` }))
   const ask = async (question: Ask): Promise<number> => {
-    child.send(question)
-    const told = await Promise.race([once(child, 'message').then(([m]) => m as Told), once(child, 'exit').then(([code, signal]): Told => ({ failed: `the process with ${rows} rows ended with ${signal ?? code}` }))])
+    const told = await new Promise<Told>(resolve => { answer = resolve; child.send(question) })
     if ('failed' in told) throw new Error(told.failed)
     return told.found
   }

@@ -3,12 +3,15 @@ import { runInNewContext } from 'node:vm'
 import type { Effort } from './figure.js'
 
 setFlagsFromString('--expose-gc')
-const gc = runInNewContext('gc') as () => void
+const gc = runInNewContext('gc') as (how: { type: 'major'; execution: 'sync'; flavor: 'regular' }) => void
 
-/** Each measurement starts on a clean heap, so that no side pays for the other's garbage. */
+/**
+ * Each measurement starts on a clean heap, so that no side pays for the other's garbage. A plain `gc()` is the collection of
+ * last resort: it throws away compiled code, and the next thousands of commands take two to five times as long.
+ */
 export const collect = async (): Promise<void> => {
   await new Promise(resume => { setImmediate(resume) })
-  gc()
+  gc({ type: 'major', execution: 'sync', flavor: 'regular' })
 }
 
 /** One round of a side, ready to be timed. */
