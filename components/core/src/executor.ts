@@ -50,11 +50,11 @@ const losersOf = (decided: readonly Decided[], { stale, broken, seen, fenced }: 
 }
 
 /** How many jobs from the head may share a unit: not the same id twice, not two effects of one key, none that wants to be alone. */
-const headOf = (queue: readonly Job[], limit: number): number => {
+const headOf = (queue: readonly Job[]): number => {
   const ids = new Set<string>()
   for (const [i, j] of queue.entries()) {
     const id = j.handler.kind === 'effect' ? j.key : `${j.handler.name}\u0000${j.message.id}`
-    if (i >= limit || (i > 0 && j.alone) || (j.do === 'run' && ids.has(id))) return i
+    if ((i > 0 && j.alone) || (j.do === 'run' && ids.has(id))) return i
     if (j.alone) return 1
     ids.add(id)
   }
@@ -129,8 +129,8 @@ export const executor = (env: Executing) => {
   }
 
   /** Commits the head of the queue; what it returns is still to do, in order. */
-  const round = async (queue: readonly Job[], span: number): Promise<readonly Job[]> => {
-    const size = headOf(queue, span), later = new Set(queue.slice(size)), source = fetcher(env)
+  const round = async (queue: readonly Job[]): Promise<readonly Job[]> => {
+    const size = headOf(queue), later = new Set(queue.slice(size)), source = fetcher(env)
     let todo = size === queue.length ? queue : queue.slice(0, size), failure = await prefetch(todo, source)
     while (failure === undefined && todo.length > 0) {
       const { rows, decided, needs, behind } = decideAll(todo, source)
@@ -159,12 +159,12 @@ export const executor = (env: Executing) => {
     if (failure !== undefined) failAll(todo, failure, later)
     return later.size === 0 ? [] : queue.filter(j => later.has(j))
   }
-  /** `admit` sees each job before each round and may keep it for later. */
+  /** `admit` sees each job before its round and may keep it for later. Where batches are cut, the next one looks less far ahead. */
   return async (jobs: readonly Job[], admit: (job: Job) => boolean): Promise<void> => {
-    for (let queue = jobs.filter(admit), span = env.unitLimit; queue.length > 0;) {
-      const rest = await round(queue, span), done = queue.length - rest.length
-      span = Math.min(env.unitLimit, Math.max(1, 2 * (done < Math.min(span, queue.length) ? done : span))) // where batches are cut, the next one looks less far ahead
-      queue = rest.filter(admit)
+    for (let queue = jobs, span = env.unitLimit; queue.length > 0;) {
+      const head = queue.slice(0, span).filter(admit), left = await round(head)
+      queue = left.length === 0 && span >= queue.length ? [] : [...left, ...queue.slice(span)]
+      span = Math.min(env.unitLimit, Math.max(1, 2 * (left.length > 0 ? head.length - left.length : span)))
     }
   }
 }
