@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Side, callers, inTurns, timed } from './rounds.js'
+import { type Side, callers, inTurns, timing } from './rounds.js'
 
 const test = suite('rounds')
 const logging = (name: string, log: string[]): Side => async () => {
@@ -15,18 +15,20 @@ test('both sides run in turns, each time in the other order, and what warms up d
   assert.equal(log.filter(l => l.startsWith('run')), ['run a', 'run b', 'run b', 'run a', 'run a', 'run b'])
 })
 
-test('a round is made, run, audited and closed', async () => {
-  const log: string[] = []
-  await timed(logging('a', log))
-  assert.equal(log, ['make a', 'run a', 'audit a', 'close a'])
+test('a round is made, run and audited, and closed when the next one is made', async () => {
+  const log: string[] = [], a = timing(logging('a', log))
+  await a.time()
+  await a.time()
+  await a.close()
+  assert.equal(log, ['make a', 'run a', 'audit a', 'make a', 'close a', 'run a', 'audit a', 'close a'])
 })
 
-test('a fault that the audit finds ends the benchmark, and the round is closed', async () => {
-  let closed = false
-  const wrong: Side = async () => ({ run: async () => {}, audit: () => Promise.reject(new Error('a row is missing')), close: async () => { closed = true } })
-  const message = await timed(wrong).then(() => 'no error', (e: unknown) => e instanceof Error ? e.message : '')
+test('a fault that the audit finds ends the benchmark, and both sides are closed', async () => {
+  const log: string[] = []
+  const wrong: Side = async () => ({ run: async () => {}, audit: () => Promise.reject(new Error('a row is missing')), close: async () => { log.push('close') } })
+  const message = await inTurns({ rounds: 1, warmUp: 0 }, logging('a', log), wrong).then(() => 'no error', (e: unknown) => e instanceof Error ? e.message : '')
   assert.is(message, 'a row is missing')
-  assert.ok(closed)
+  assert.equal(log, ['make a', 'run a', 'audit a', 'close a', 'close'])
 })
 
 test('callers take every task once, and each waits for its own', async () => {

@@ -19,26 +19,38 @@ export interface Round { run(): Promise<void>; /** Throws when what was done is 
 /** Makes a round on fresh state. */
 export type Side = () => Promise<Round>
 
-/** Milliseconds. */
-export const timed = async (side: Side): Promise<number> => {
-  const round = await side()
-  try {
-    await collect()
-    const begun = performance.now()
-    await round.run()
-    const took = performance.now() - begun
-    await round.audit()
-    return took
-  } finally { await round.close() }
+/**
+ * Rounds of one side, in milliseconds. A round stays open until the next one is made: V8 drops compiled code that no living
+ * closure refers to, and each round would begin cold.
+ */
+export const timing = (side: Side) => {
+  let last: Round | undefined
+  const close = async (): Promise<void> => { await last?.close(); last = undefined }
+  return {
+    close,
+    time: async (): Promise<number> => {
+      const round = await side()
+      await close()
+      last = round
+      await collect()
+      const begun = performance.now()
+      await round.run()
+      const took = performance.now() - begun
+      await round.audit()
+      return took
+    },
+  }
 }
 
 /** Times two sides in turns, A B, B A, A B, … so that a drift of the machine meets both alike. Milliseconds, without the rounds that warm up. */
-export const inTurns = async ({ rounds, warmUp }: Pick<Effort, 'rounds' | 'warmUp'>, a: Side, b: Side): Promise<readonly (readonly [number, number])[]> => {
-  const pairs: (readonly [number, number])[] = []
-  for (let round = 0; round < warmUp + rounds; round++) {
-    if (round % 2 === 0) { const first = await timed(a); pairs.push([first, await timed(b)]) }
-    else { const first = await timed(b); pairs.push([await timed(a), first]) }
-  }
+export const inTurns = async ({ rounds, warmUp }: Pick<Effort, 'rounds' | 'warmUp'>, one: Side, other: Side): Promise<readonly (readonly [number, number])[]> => {
+  const a = timing(one), b = timing(other), pairs: (readonly [number, number])[] = []
+  try {
+    for (let round = 0; round < warmUp + rounds; round++) {
+      if (round % 2 === 0) { const first = await a.time(); pairs.push([first, await b.time()]) }
+      else { const first = await b.time(); pairs.push([await a.time(), first]) }
+    }
+  } finally { await a.close(); await b.close() }
   return pairs.slice(warmUp)
 }
 
