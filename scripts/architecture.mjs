@@ -15,7 +15,7 @@ const inward = [
   { of: 'functions/', may: ['components/core'], inTests: ['components/testing'] },
   { of: 'components/core', may: [], inTests: [] },
   { of: 'components/conformance', may: ['components/core', 'components/run', 'components/testing'], inTests: [] },
-  { of: 'components/graphql', may: ['components/core', 'components/testing'], inTests: ['components/'] },
+  { of: 'components/graphql', may: ['components/core', 'components/run'], inTests: ['components/'] },
   { of: 'components/', may: ['components/core'], inTests: ['components/'] },
   { of: 'shells/', may: ['components/core'], inTests: ['components/'] },
   { of: 'projects/', may: ['functions/', 'components/', 'shells/'], inTests: [] },

@@ -43,7 +43,7 @@ export interface AnyDecider extends AnyHandler {
   readonly write: { readonly [type: string]: ((event: Message) => readonly Change[]) | undefined }
 }
 export interface AnyResolver extends AnyHandler { readonly kind: 'resolver'; readonly after?: AnyDecider | undefined; lookup(events: unknown, command: Message): Lookups | Then; answer(data: unknown): unknown }
-export interface AnyQuery extends AnyHandler { readonly kind: 'query'; readonly args: Schema; allow?(ctx: Ctx, args: unknown): boolean; lookup(args: unknown, ctx: Ctx): Lookups | Then; answer(data: unknown): unknown }
+export interface AnyQuery extends AnyHandler { readonly kind: 'query'; readonly args: Schema; allow?(ctx: Ctx, args: unknown): boolean; lookup(args: unknown, ctx: Ctx): Lookups | Then; answer(data: unknown, args: unknown): unknown }
 
 // ---- decide
 type One<T> = T extends readonly (infer M)[] ? M : T
@@ -107,5 +107,5 @@ export interface Query<N extends string, I, A, P> extends AnyQuery { readonly na
 export const query: <const N extends string, S extends Schema, const U extends readonly Source[], L extends Asking<NoInfer<U>[number]>, A>(h: {
   meta: { name: N; args: S; uses: U; allow?: (ctx: Ctx, args: Deep<Output<NoInfer<S>>>) => boolean }
   lookup: (args: Deep<Output<NoInfer<S>>>, ctx: Ctx) => L
-  answer: (data: Answers<NoInfer<L>>) => A & Now<A>
+  answer: (data: Answers<NoInfer<L>>, args: Deep<Output<NoInfer<S>>>) => A & Now<A>
 }) => Query<N, Deep<Input<S>>, A, Extract<U[number], AnyPort>> = define('query')

@@ -134,6 +134,6 @@ export const defaults = {
   /** A caller's wait. */ timeout: 30_000, /** Underneath hints. */ poll: 500,
   /** Messages a partition holds in a consumer, commands a process holds, and messages a channel holds before intake waits. */ buffer: 1_024, /** Results of one message. */ fanOut: 1_000,
   partitions: 8, /** Ownership of a partition without renewal. */ lease: 10_000, /** Marks and outcomes are kept; an older command is `too-old`. */ dedupWindow: 7 * 24 * 3_600_000,
-  /** Waits for work in flight when closing. */ grace: 10_000,
+  /** Waits for work in flight when closing, in all its steps. */ grace: 10_000,
 } as const
 export type Options = { readonly [K in keyof typeof defaults]: number }

@@ -1,1 +1,3 @@
-export {}
+export { graphql } from './graphql.js'
+export { limits } from './options.js'
+export type { Identity, Limits, Options } from './options.js'

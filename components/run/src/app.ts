@@ -1,6 +1,6 @@
 import {
   type AnyDecider, type AnyResolver, type Executing, type Failure, type Lookups, type Message, type Outcome, type Parked,
-  type Runtime, type Then, contextOf, executor, parse,
+  type Runtime, type Then, contextOf, executor,
 } from '@lowtide/core'
 import type { Front, NotHandled } from './front.js'
 import type { AnyApp, AnyDeployment } from './deployment.js'
@@ -11,6 +11,7 @@ import { consume, consumerOf } from './consumer.js'
 import { describe } from './describe.js'
 import { lane } from './lane.js'
 import { lookUp } from './look-up.js'
+import { argsOf } from './open.js'
 import { performer } from './performer.js'
 import { rebuild } from './rebuild.js'
 import { sending } from './sending.js'
@@ -73,15 +74,15 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
     answer: (r, draft, c = {}) => open(async () => {
       if (!resolvers.includes(r)) return refuse('invalid', `the resolver of '${r.in[0]!.type}' is not among the functions`)
       const until = runtime.now() + (c.timeout ?? options.timeout), sent = await dispatch(draft, c, r.after ? [r.after] : [], (outcome, message) => ({ outcome, message }))
-      return E.isLeft(sent) ? sent : waits.within(Math.max(1, until - runtime.now()), sent.right.message.id, patience => void resolve(r, sent.right).then(patience.end))
+      return E.isLeft(sent) ? sent : waits.within(Math.max(1, until - runtime.now()), sent.right.message.id, patience => void resolve(r, sent.right).then(patience.end), c.signal)
     }),
     query: (q, args, c = {}) => open(async () => {
       if (!d.functions.includes(q) || !isQuery(q)) return refuse('invalid', `the query '${q.name}' is not among the functions${nearest(q.name, d.functions.filter(isQuery).map(x => x.name))}`)
-      const parsed = parse(q.args, args), now = new Date(runtime.now()).toISOString(), id = runtime.newId()
+      const parsed = argsOf(q, args), now = new Date(runtime.now()).toISOString(), id = runtime.newId()
       if (E.isLeft(parsed)) return refuse('invalid', `'${q.name}': ${parsed.left.map(i => `${i.path}: ${i.message}`).join('; ')}`, { issues: parsed.left })
       const ctx = contextOf({ id, source: d.name, type: q.name, subject: '', time: now, dataschema: '', data: args, correlationid: id, actor: c.actor, tenant: c.tenant }, q.name, runtime.log)
       if (q.allow?.(ctx, parsed.right) === false) return refuse('forbidden', `'${q.name}' is not allowed for ${c.actor === undefined ? 'an anonymous caller' : `'${c.actor}'`}`)
-      return waits.within(c.timeout ?? options.timeout, undefined, patience => void readBack(() => q.lookup(parsed.right, ctx), q.answer).then(patience.end))
+      return waits.within(c.timeout ?? options.timeout, undefined, patience => void readBack(() => q.lookup(parsed.right, ctx), data => q.answer(data, parsed.right)).then(patience.end), c.signal)
     }),
     listen: (list, listener) => async () => E.mapLeft(unavailable)(await transport.subscribe({ name: `listen-${runtime.newId()}`, channels: list, broadcast: true }, {
       batch: async b => { for (const { message } of b.deliveries) if ('type' in message) await listener(message) }, revoked: () => {},
@@ -94,7 +95,8 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
     rebuild: h => open(() => rebuild({ ...env, store, handlers: groupsOf(deciders).find(g => g.includes(h)) ?? [], runtime })),
     describe: () => describe(d), ready: () => closing === undefined,
     close: () => closing ??= (async () => {
-      const grace = (task: Promise<unknown>): Promise<unknown> => { let stop = (): void => {}; return Promise.race([task, new Promise<void>(r => { stop = runtime.after(options.grace, r) })]).finally(() => stop()) }
+      const until = runtime.now() + options.grace // for all steps together
+      const grace = (task: Promise<unknown>): Promise<unknown> => { let stop = (): void => {}; return Promise.race([task, new Promise<void>(r => { stop = runtime.after(Math.max(0, until - runtime.now()), r) })]).finally(() => stop()) }
       await grace(Promise.all(started.map(f => f.close())))
       await grace(waits.idle())
       await grace(opened.right.drain())
@@ -107,6 +109,6 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   }
   void look()
   const started: { close(): Promise<void> }[] = []
-  for (const f of fronts) started.push(await f.start(app, runtime))
+  try { for (const f of fronts) started.push(await f.start(app, runtime, d.functions)) } catch (e) { await app.close(); throw e }
   return app
 }

@@ -1,6 +1,6 @@
 import { type AnyDecider, type Failure, type Mark, type Message, type Options, type Outcome, type Reach, type Runtime, type Store, type Transport } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
-import type { NotHandled } from './front.js'
+import type { Gone, NotHandled } from './front.js'
 import { waiting } from './waiting.js'
 
 type Left<A> = E.Either<NotHandled, A>
@@ -76,7 +76,7 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
       return E.right(outcome)
     },
     /** Runs a caller's task within its time. A process holds at most `buffer` of them; the next ones wait outside. */
-    within: <A>(ms: number, commandId: string | undefined, task: (patience: Patience<A>) => void): Promise<Left<A>> => new Promise(resolve => {
+    within: <A>(ms: number, commandId: string | undefined, task: (patience: Patience<A>) => void, signal?: Gone): Promise<Left<A>> => new Promise(resolve => {
       let inside = false
       const patience: Patience<A> = {
         over: false, late: undefined, stops: undefined,
@@ -97,6 +97,12 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
         try { task(patience) } catch (e) { patience.end(refuse('failed', e instanceof Error ? e.message : String(e), { commandId })) }
       }
       const stop = runtime.after(ms, () => patience.end(patience.late ? E.left(patience.late) : refuse('timeout', `no answer within ${ms} ms${commandId === undefined ? '' : '; send the same id again to learn the outcome'}`, { commandId })))
+      if (signal) {
+        const gone = (): void => patience.end(refuse('timeout', 'the caller has gone', { commandId }))
+        signal.addEventListener('abort', gone)
+        patience.stops = [() => signal.removeEventListener('abort', gone)]
+        if (signal.aborted) return gone()
+      }
       if (active < options.buffer) begin()
       else { patience.late = { notHandled: 'busy', message: `this process holds ${options.buffer} callers already`, commandId }; queue.push(begin) }
     }),

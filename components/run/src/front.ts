@@ -7,8 +7,10 @@ export interface NotHandled {
   readonly notHandled: 'invalid' | 'forbidden' | 'id-reused' | 'too-old' | 'failed' | 'busy' | 'timeout' | 'projection-parked' | 'unavailable'
   readonly message: string; readonly commandId?: string | undefined; readonly issues?: readonly Issue[] | undefined
 }
-/** Who calls. `id` makes the command's outcome repeatable; `timeout` in milliseconds. */
-export interface Caller { readonly id?: string | undefined; readonly actor?: string | undefined; readonly tenant?: string | undefined; readonly traceparent?: string | undefined; readonly timeout?: number | undefined }
+/** Tells that a caller has gone; an `AbortSignal` is one. */
+export interface Gone { readonly aborted: boolean; addEventListener(type: 'abort', call: () => void): void; removeEventListener(type: 'abort', call: () => void): void }
+/** Who calls. `id` makes the command's outcome repeatable; `timeout` in milliseconds; once `signal` tells that the caller has gone, nothing waits for its answer any more (what it sent is handled all the same). */
+export interface Caller { readonly id?: string | undefined; readonly actor?: string | undefined; readonly tenant?: string | undefined; readonly traceparent?: string | undefined; readonly timeout?: number | undefined; readonly signal?: Gone | undefined }
 export interface Sending extends Caller { /** `handled`: the outcome stands; `projected`: every projector that takes its events has applied them. */ readonly wait?: 'handled' | 'projected' | undefined }
 /** What callers may ask of a process, with handlers as plain values. */
 export interface Intake {
@@ -21,4 +23,4 @@ export interface Intake {
   ready(): boolean
 }
 /** A way in: starts over the app of its process. `faults` are reported at start with those of wiring. */
-export interface Front { readonly front: string; faults(functions: readonly AnyHandler[]): readonly string[]; start(intake: Intake, runtime: Runtime): Promise<{ close(): Promise<void> }> }
+export interface Front { readonly front: string; faults(functions: readonly AnyHandler[]): readonly string[]; start(intake: Intake, runtime: Runtime, functions: readonly AnyHandler[]): Promise<{ close(): Promise<void> }> }

@@ -64,6 +64,6 @@ export const sending = ({ d, deciders, laneOf, transport, runtime, waits }: Send
       patience.late = { notHandled: 'busy', message: 'the channels of this command are full', commandId: m.id }
       void room.then(go)
       return undefined
-    })
+    }, c.signal)
   }
 }

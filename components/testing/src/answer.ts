@@ -13,7 +13,7 @@ const ready = (handler: AnyQuery | AnyResolver, example: Example): Bench => {
   }
   return b
 }
-const answers = (b: Bench, { answer }: AnyQuery | AnyResolver, lookup: () => Lookups | Then): void => {
+const answers = (b: Bench, answer: (data: unknown) => unknown, lookup: () => Lookups | Then): void => {
   const found = b.twice(() => {
     const { asked, data } = b.lookUp(lookup)
     return { asked, answer: b.call('answer', () => answer(data)) }
@@ -28,7 +28,7 @@ export const queries = (handler: AnyQuery, example: Example): void => {
   if (E.isLeft(parsed)) return b.fail('the arguments do not fit', canonical(parsed.left, 2))
   const args = frozen(parsed.right)
   if (handler.allow && !b.call('allow', () => handler.allow?.(ctx, args))) b.fail("allow refuses it, so a caller gets 'forbidden'; give the actor: ctx: { actor }")
-  answers(b, handler, () => handler.lookup(args, ctx))
+  answers(b, data => handler.answer(data, args), () => handler.lookup(args, ctx))
 }
 
 /** An example of a resolver. */
@@ -38,5 +38,5 @@ export const resolves = (handler: AnyResolver, example: Example): void => {
   const found: { readonly [type: string]: readonly Message[] } = Object.fromEntries(handler.out.map(({ type }) => [type, caused.filter(event => event.type === type)]))
   // An outcome that lacks one of them has no answer, and `lookup` does not run.
   if (Object.values(found).some(list => list.length === 0)) return b.expect(b.then, undefined)
-  answers(b, handler, () => handler.lookup(frozen(found), asking))
+  answers(b, handler.answer, () => handler.lookup(frozen(found), asking))
 }

@@ -1,1 +1,19 @@
-export {}
+import { customerView, functions, inviteCustomer, typeDefs, welcome } from '@lowtide/customers'
+import { graphql } from '@lowtide/graphql'
+import { memory } from '@lowtide/memory'
+import { deployment, run } from '@lowtide/run'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import { example, greeting } from './greeting.js'
+
+await run(deployment({
+  name: 'gql-async',
+  functions: [functions],
+  shell: memory(),
+  processes: {
+    front: [graphql({ typeDefs, port: process.env['PORT'], example, listening: url => console.log(greeting(url)) })],
+    handlers: [inviteCustomer, welcome],
+    projector: [customerView],
+  },
+  ports: { mail: { effect: ({ to, template }) => TE.fromIO(() => console.log(`a mail '${template}' would go to ${to}`)) } },
+  options: { grace: 4_000 }, // ends within 5 s of SIGTERM
+}))

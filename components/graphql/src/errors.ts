@@ -1,0 +1,40 @@
+import type { Rejection, Runtime } from '@lowtide/core'
+import type { NotHandled } from '@lowtide/run'
+import { GraphQLError, type GraphQLErrorExtensions } from 'graphql'
+
+/** Longer texts (a number of a million digits, repeated by an error) are cut. */
+const longest = 500
+const cut = (text: string): string => text.length > longest ? `${text.slice(0, longest)}… (${text.length} characters)` : text
+
+/** An error of ours: `code` is in `docs/errors.md`; `http` sets the status of the response. */
+export const failure = (code: string, message: string, rest: GraphQLErrorExtensions = {}): GraphQLError => new GraphQLError(cut(message), { extensions: { code, ...rest } })
+export const rejected = ({ code, message, details }: Rejection): GraphQLError => failure(code, message, details === undefined ? {} : { details })
+
+/** Hides what only the log should hold, under an id that the log has. */
+export type Mask = (code: string, error: unknown, rest?: GraphQLErrorExtensions) => GraphQLError
+const shown: { readonly [code: string]: string } = { failed: 'this could not be handled', unavailable: 'this cannot be handled now; send it again', internal: 'something went wrong in here' }
+export const masking = (runtime: Pick<Runtime, 'log' | 'newId'>, production: boolean): Mask => (code, error, rest = {}) => {
+  const id = runtime.newId(), text = error instanceof Error ? error.stack ?? error.message : String(error), head = text.split('\n', 1)[0]!
+  runtime.log('error', `[graphql] ${code}, error ${id}: ${cut(head)}`, { id, error: text })
+  return failure(code, production ? `${shown[code] ?? shown['internal']}; the log has it under the error's id` : head, { ...rest, id })
+}
+
+/** Why a command or a query has no answer. What the machinery said when it failed is for the log alone. */
+export const notHandled = (n: NotHandled, mask: Mask): GraphQLError => {
+  const rest = { ...(n.commandId !== undefined && { commandId: n.commandId }), ...(n.issues !== undefined && { issues: n.issues }) }
+  if (n.notHandled === 'failed' || n.notHandled === 'unavailable') return mask(n.notHandled, n.message, rest)
+  if (n.notHandled === 'id-reused') return failure('idempotency-key-reused', 'this idempotency-key stands for another call already: expected the same arguments, or a new key', rest)
+  return failure(n.notHandled, n.message, rest)
+}
+
+/** What execution throws: what is meant for the caller passes, all else is masked. */
+export const masked = (mask: Mask) => (error: unknown): Error => {
+  if (!(error instanceof GraphQLError)) return mask('internal', error)
+  const origin = error.originalError
+  if (origin instanceof GraphQLError || origin == null) {
+    if (error.message.length > longest) error.message = cut(error.message)
+    return error
+  }
+  const hidden = mask('internal', origin)
+  return new GraphQLError(hidden.message, { nodes: error.nodes ?? [], path: error.path ?? [], extensions: hidden.extensions })
+}
