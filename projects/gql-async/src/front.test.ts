@@ -71,7 +71,7 @@ test('an idempotency key, fifty times at once: one effect and one identical answ
   const email = emailOf('ann'), headers = { 'idempotency-key': randomUUID() }
   const answers = await Promise.all(Array.from({ length: 50 }, () => ask(shared.url, invite, { email }, headers)))
   assert.is(new Set(answers.map(a => JSON.stringify(a))).size, 1)
-  assert.is((answers[0]?.data?.['InviteCustomer'] as { email: string }).email, email)
+  assert.is((answers[0]!.data!['InviteCustomer'] as { email: string }).email, email)
   await until('the mail', 2_000, () => mails.includes(email))
   assert.is(mails.filter(m => m === email).length, 1)
 })
