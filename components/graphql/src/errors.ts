@@ -12,7 +12,7 @@ export const rejected = ({ code, message, details }: Rejection): GraphQLError =>
 
 /** Hides what only the log should hold, under an id that the log has. */
 export type Mask = (code: string, error: unknown, rest?: GraphQLErrorExtensions) => GraphQLError
-const shown: { readonly [code: string]: string } = { failed: 'this could not be handled', unavailable: 'this cannot be handled now; send it again', internal: 'something went wrong in here' }
+const shown: { readonly [code: string]: string } = { unauthenticated: 'who asks could not be told', failed: 'this could not be handled', unavailable: 'this cannot be handled now; send it again', internal: 'something went wrong in here' }
 export const masking = (runtime: Pick<Runtime, 'log' | 'newId'>, production: boolean): Mask => (code, error, rest = {}) => {
   const id = runtime.newId(), text = error instanceof Error ? error.stack ?? error.message : String(error), head = text.split('\n', 1)[0]!
   runtime.log('error', `[graphql] ${code}, error ${id}: ${cut(head)}`, { id, error: text })

@@ -29,7 +29,7 @@ export const hub = (intake: Intake, channels: readonly Channel[], n: Pick<Limits
       const s: Subscriber = {
         type, end: stop,
         hear: event => {
-          if (!wanted(event)) return
+          try { if (!wanted(event)) return } catch (e) { fault = mask('internal', e); waiting.length = 0; return stop() }
           if (waiting.length < n.buffer) { waiting.push(event); wake?.(); return }
           waiting.length = 0
           fault = failure('slow-consumer', `more than ${n.buffer} events waited for this subscriber; read faster, or subscribe again and read what was missed by a query`)

@@ -42,6 +42,8 @@ export const listener = ({ yoga, path, limits, identify, ready, mask, production
     return handOver(Object.assign(request, { body }), response, { asking, known: known as ExecutionResult })
   }
   const fail = (response: ServerResponse) => (e: unknown): void => send(response, 500, { errors: [mine(e)] })
+  /** Where `identify` throws, as token libraries do, nobody is known. */
+  const stranger = (response: ServerResponse) => (e: unknown): void => send(response, 401, { errors: [mask('unauthenticated', e)] })
   const ask = (request: IncomingMessage, response: ServerResponse, who: Identity | null): void => {
     if (who === null) return refuse(response, 401, 'unauthenticated', 'this request does not tell who asks; expected what this service knows its callers by')
     const key = request.headers['idempotency-key']
@@ -63,8 +65,8 @@ export const listener = ({ yoga, path, limits, identify, ready, mask, production
     const page = request.method === 'GET' && !production && end < 0 && request.headers.accept?.includes('text/html') === true
     try {
       const who = page ? {} : identify(request)
-      if (who instanceof Promise) return void who.then(known => ask(request, response, known)).catch(fail(response))
+      if (who instanceof Promise) return void who.then(known => ask(request, response, known), stranger(response))
       return ask(request, response, who)
-    } catch (e) { return fail(response)(e) }
+    } catch (e) { return stranger(response)(e) }
   }
 }

@@ -11,7 +11,7 @@ import { consume, consumerOf } from './consumer.js'
 import { describe } from './describe.js'
 import { lane } from './lane.js'
 import { lookUp } from './look-up.js'
-import { argsOf } from './open.js'
+import { argsOf, open as lifted } from './open.js'
 import { performer } from './performer.js'
 import { rebuild } from './rebuild.js'
 import { sending } from './sending.js'
@@ -26,6 +26,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const deciders = d.functions.filter(isDecider), resolvers = d.functions.filter(isResolver)
   const performers = [...new Set(mine.flatMap(h => h.ports.filter(p => p.message)))].map(performer)
   const tables = new Map(d.functions.flatMap(h => h.tables).map(t => [t.name, t])), ports = new Map(d.functions.flatMap(h => h.ports).map(p => [p.port, p]))
+  const types = new Map(deciders.flatMap(h => [...h.in, ...h.out]).map(t => [t.type, t]))
   const running = [...mine, ...performers], channels = [...new Map([...deciders, ...performers].flatMap(h => [...h.in, ...h.out]).map(t => [t.channel.channel, t.channel])).values()]
 
   const opened = await d.shell.open({ tables: [...tables.values()], channels, consumers: running.map(consumerOf), runtime, options })()
@@ -85,7 +86,13 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
       return waits.within(c.timeout ?? options.timeout, undefined, patience => void readBack(() => q.lookup(parsed.right, ctx), data => q.answer(data, parsed.right)).then(patience.end), c.signal)
     }),
     listen: (list, listener) => async () => E.mapLeft(unavailable)(await transport.subscribe({ name: `listen-${runtime.newId()}`, channels: list, broadcast: true }, {
-      batch: async b => { for (const { message } of b.deliveries) if ('type' in message) await listener(message) }, revoked: () => {},
+      batch: async b => {
+        for (const { message: m } of b.deliveries) {
+          const type = 'type' in m ? types.get(m.type) : undefined, opened = 'raw' in m ? E.left(m.reason) : type ? lifted(type, m) : E.right(m)
+          if (E.isRight(opened)) await listener(opened.right)
+          else runtime.log('warn', `${where} a listener cannot read a message of '${b.channel}': ${typeof opened.left === 'string' ? opened.left : opened.left.map(i => `${i.path}: ${i.message}`).join('; ')}`)
+        }
+      }, revoked: () => {},
     })()),
     parked: {
       list: (filter = {}) => stored(store.parked(filter)),

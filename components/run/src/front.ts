@@ -17,7 +17,7 @@ export interface Intake {
   send(draft: Draft, o?: Sending): TaskEither<NotHandled, Outcome>
   answer(resolver: AnyResolver, draft: Draft, o?: Caller): TaskEither<NotHandled, E.Either<Rejection, unknown>>
   query(query: AnyQuery, args: unknown, o?: Caller): TaskEither<NotHandled, unknown>
-  /** Messages of channels from now on, each listener its own copy; one that returns a promise is waited for. */
+  /** Messages of channels from now on, lifted to the version known here (what cannot be read is passed over), each listener its own copy; one that returns a promise is waited for. */
   listen(channels: readonly Channel[], listener: (message: Message) => void | Promise<void>): TaskEither<NotHandled, { close(): Promise<void> }>
   /** Whether intake is open. */
   ready(): boolean

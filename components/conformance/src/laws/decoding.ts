@@ -43,6 +43,15 @@ export const decoded = law(7, 'what cannot be decoded is poison, what is newer i
     )
     await t.becomes(() => t.rows(prices), [[one, 150], [two, 250], [three, 350]].map(([id, n]) => ({ id, cents: n, currency: 'EUR', note: '' })), 'the prices')
   },
+  'listeners hear older versions lifted, and pass over what they cannot read': inOnePartition(async t => {
+    const [one, two] = ['1', '2'].map(t.id) as [string, string], worker = await t.start([priceList])
+    t.equal(await worker.listen(Priced.channel.channel), 'Right', 'the answer of listen')
+    await worker.publish(
+      priced(t, one, 1, { data: { product: one, price: 1.5 }, dataschema: 'Priced/1' }), priced(t, t.id('bad'), 1, { data: { product: 1 } }), garbage(t, t.id('worse')),
+      t.emit(PricedLater, { product: t.id('newer'), cents: 1, currency: 'EUR', note: 'new' }), priced(t, two, 250),
+    )
+    await t.becomes(async () => (await worker.heard()).map(m => m.data), [{ product: one, cents: 150, currency: 'EUR' }, { product: two, cents: 250, currency: 'EUR' }], 'what the listener heard')
+  }),
   'a newer version pauses its partition until a process knows it; nothing is parked': async t => {
     const names = numbered(12).map(t.id), first = names[0]!, old = await t.start([priceList])
     const newer = t.emit(PricedLater, { product: first, cents: 1, currency: 'EUR', note: 'new' })
