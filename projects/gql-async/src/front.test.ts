@@ -1,6 +1,6 @@
 import { customerView, functions, inviteCustomer, typeDefs, welcome } from '@lowtide/customers'
 import { type Options, graphql } from '@lowtide/graphql'
-import { memory } from '@lowtide/memory'
+import { memory, memoryWorld } from '@lowtide/memory'
 import { deployment, run } from '@lowtide/run'
 import { until, within } from '@lowtide/testing'
 import * as E from 'fp-ts/lib/Either.js'
@@ -99,6 +99,22 @@ test('keys of different users never meet; anonymous callers share one space', as
   const key = randomUUID(), callers = [{}, { 'x-actor': 'ann' }, { 'x-actor': 'bob' }, { 'x-actor': 'ann', 'x-tenant': 't' }, { 'x-tenant': 'ann' }]
   for (const who of callers) assert.is((await ask(url, invite, { email: emailOf('x') }, { 'idempotency-key': key, ...who } as { [name: string]: string })).errors, undefined)
   for (const who of callers) assert.is(codes(await ask(url, invite, { email: emailOf('x') }, { 'idempotency-key': key, ...who } as { [name: string]: string })), 'idempotency-key-reused')
+})
+
+test('a projector that stands still: a timeout with the command id; the same key answers once it runs again', async () => {
+  let url = ''
+  const email = emailOf('ann'), headers = { 'idempotency-key': randomUUID() }, d = deployment({
+    functions: [functions], shell: memory({ world: memoryWorld() }), options: { timeout: 300 },
+    processes: { front: [graphql({ typeDefs, port: 0, listening: at => { url = at } }), inviteCustomer, welcome], projector: [customerView] },
+    ports: { mail: { effect: () => async () => E.right(undefined) } },
+  })
+  closing.push((await run(d, { only: 'front', signals: false })).close)
+  const late = await ask(url, invite, { email }, headers)
+  assert.equal(late.data, { InviteCustomer: null })
+  assert.equal(late.errors?.map(e => [e.extensions['code'], typeof e.extensions['commandId']]), [['timeout', 'string']])
+  closing.push((await run(d, { only: 'projector', signals: false })).close)
+  const row = (await ask(url, invite, { email }, headers)).data?.['InviteCustomer'] as { email: string; invited: boolean }
+  assert.equal([row.email, row.invited], [email, true])
 })
 
 test('pages meet each customer once, in the order of ids', async () => {
