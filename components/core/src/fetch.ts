@@ -20,7 +20,8 @@ const fitting = (schema: Schema, value: unknown, what: string): E.Either<Failure
 
 /** Answers lookups of tables and ports together, one round trip a stage, and remembers what it learned. */
 export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
-  const known = facts(), asked = new Map<string, E.Either<Failure, unknown>>(), had = new Set<string>()
+  const known = facts(), had = new Set<string>()
+  let asked: Map<string, E.Either<Failure, unknown>> | undefined
 
   const perform = async (port: string, data: unknown, id: string): Promise<E.Either<Failure, unknown>> => {
     const done = await store.seen([{ consumer: `effect-${port}`, id }])()
@@ -41,7 +42,7 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
       if (ofTable(l)) { rows.push(l); keys.push(id) }
       else if (ask.op === 'ask' || ask.op === 'effect') {
         const answer = ask.op === 'ask' ? askPort(lookup, ask.args) : perform(lookup, ask.args, ask.at)
-        asks.push(answer.catch((e: unknown) => E.left({ failure: `port '${lookup}' threw: ${failureOf(e).failure}`, retry: true })).then(a => void asked.set(id, a)))
+        asks.push(answer.catch((e: unknown) => E.left({ failure: `port '${lookup}' threw: ${failureOf(e).failure}`, retry: true })).then(a => void (asked ??= new Map()).set(id, a)))
       }
     }
     const learned = rows.length === 0 ? Promise.resolve(undefined) : store.fetch(rows)().then(found => {
@@ -62,7 +63,7 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
       } else if (l.ask.op === 'nothing') data[name] = O.none
       else if (l.ask.op === 'noRows') data[name] = []
       else {
-        const got = asked.get(idOf(l))
+        const got = asked?.get(idOf(l))
         if (got === undefined) t.needs.push(l)
         else if (E.isLeft(got)) throw got.left
         else data[name] = got.right

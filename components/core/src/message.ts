@@ -75,10 +75,8 @@ export const envelop = (type: AnyType, data: unknown, r: Rest, key?: string): E.
       id: r.id, source: r.source, type: type.type, subject: seal(key ?? type.keyOf(sealed), 'key'), time: r.time, dataschema: type.dataschema, data: sealed,
       correlationid: r.correlationid,
     }
-    if (r.causationid !== undefined) message.causationid = r.causationid
-    if (r.traceparent !== undefined) message.traceparent = r.traceparent
-    if (r.tenant !== undefined) message.tenant = r.tenant
-    if (r.actor !== undefined) message.actor = r.actor
+    if (r.causationid !== undefined) message.causationid = r.causationid; if (r.traceparent !== undefined) message.traceparent = r.traceparent
+    if (r.tenant !== undefined) message.tenant = r.tenant; if (r.actor !== undefined) message.actor = r.actor
     const bytes = atMost(message) > limits.bytes ? Buffer.byteLength(JSON.stringify(message)) : 0
     if (bytes > limits.bytes) throw new TypeError(`the message '${type.type}' is too large: expected at most ${limits.bytes} bytes, found ${bytes}; keep large things elsewhere and send a reference`)
     return E.right(Object.freeze(message))

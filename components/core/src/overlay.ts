@@ -154,17 +154,16 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
   }
   /** All staged rows folded, one write a row, and the checks of what these decisions read and nobody here writes. */
   const fold = (decided: readonly { readonly trace: Trace }[]): { readonly checks: readonly Check[]; readonly writes: readonly Write[] } => {
-    const writes: Write[] = [], checks = new Map<string, Check>(), checked = new Set<string>()
+    const writes: Write[] = [], checks = new Map<string, Check>()
     for (const [key, { place: { table: { name: table }, at, columns }, row, by }] of staged) {
       const base = known.rows.get(key)
-      if (by) { writes.push({ key, table, at, columns, op: 'add', by }); continue }
-      checked.add(key)
-      if (row) writes.push(base ? { key, table, at, columns, op: 'update', row, version: base.version } : { key, table, at, columns, op: 'insert', row })
+      if (by) writes.push({ key, table, at, columns, op: 'add', by })
+      else if (row) writes.push(base ? { key, table, at, columns, op: 'update', row, version: base.version } : { key, table, at, columns, op: 'insert', row })
       else if (base) writes.push({ key, table, at, columns, op: 'remove', version: base.version })
       else checks.set(key, { key, table, at, columns, version: undefined })
     }
     for (const { trace: t } of decided) for (const { key, table: { name: table }, at, columns, index } of t.reads) {
-      if (index === undefined) { const base = known.rows.get(key); if (base !== undefined && !checked.has(key)) checks.set(key, { key, table, at, columns, version: base?.version }) }
+      if (index === undefined) { const base = known.rows.get(key); if (base !== undefined && (staged.get(key)?.by || !staged.has(key))) checks.set(key, { key, table, at, columns, version: base?.version }) }
       else if (known.unique.get(key) === null) checks.set(key, { key, table, at, columns, index })
     }
     return { checks: [...checks.values()], writes }

@@ -35,11 +35,14 @@ const keep = ({ emits, marks, parks }: Unit): Kept => {
   return { messages, outcomes, parks: parks.map(own) }
 }
 
+const idsOf = (marks: readonly Mark[]): ReadonlySet<string> => {
+  const ids = new Set<string>()
+  for (const { id } of marks) ids.add(id)
+  return ids
+}
 const faultOf = ({ consumers }: State, { marks, checkpoints }: Unit): Failure | undefined => {
   if (marks.length > guarantees.unitLimit) return failure(`cannot commit ${marks.length} messages in one unit: expected at most ${guarantees.unitLimit} (guarantees.unitLimit)`)
-  const ids = new Set<string>()
-  if (marks.length > 1) for (const { id } of marks) ids.add(id)
-  if (ids.size > 0 && ids.size < marks.length && new Set(marks.map(({ consumer, id }) => `${consumer}\u0000${id}`)).size < marks.length) {
+  if (marks.length > 1 && idsOf(marks).size < marks.length && new Set(marks.map(({ consumer, id }) => `${consumer}\u0000${id}`)).size < marks.length) {
     return failure('cannot commit: a mark stands twice in one unit; expected each message once')
   }
   for (const checkpoint of checkpoints) {

@@ -37,7 +37,9 @@ export const instance = (name: string, runtime: Runtime, options: Options): Inst
     if (state !== 'running') return
     const notices = told, reading = readers, heard: (() => void)[] = []
     for (const what of fresh) heard.push(...listeners[what])
-    told = []; readers = []; fresh.clear()
+    if (told.length > 0) told = []
+    if (readers.length > 0) readers = []
+    fresh.clear()
     for (const notice of notices) safely(notice)
     for (const listener of heard) safely(listener)
     for (const reader of reading) safely(reader)

@@ -75,10 +75,10 @@ export const stage = (site: Site, checks: readonly Check[], writes: readonly Wri
   }
   if (!constrained) return { staged, stale, broken, failure: fault }
 
-  const taken = new Map<Unique, Set<At>>()
+  let taken: Map<Unique, Set<At>> | undefined
   const take = (rows: Rows, unique: Unique, index: number, value: At): void => {
-    let others = taken.get(unique)
-    if (others === undefined) taken.set(unique, others = new Set())
+    let others = taken?.get(unique)
+    if (others === undefined) (taken ??= new Map()).set(unique, others = new Set())
     const holder = unique.held.get(value), moved = holder && final.get(rows)?.get(atOf(rows.table.key, holder.row))
     const free = holder === undefined || (moved !== undefined && (moved.row === undefined || unique.at(moved.row) !== value))
     if (!free || others.has(value)) stale.push(keyOf(rows.table.name, value, index))
