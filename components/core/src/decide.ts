@@ -38,6 +38,7 @@ export interface Executing extends Fetching {
 export interface Decided { readonly job: Job; readonly trace: Trace; readonly emits: readonly Emit[]; readonly mark?: Mark | undefined; readonly failure?: Failure | undefined }
 
 const none: readonly never[] = []
+const isEvent = (draft: Draft): boolean => draft.kind === 'event'
 const stopped = (t: Trace): boolean => t.needs.length > 0 || t.cut
 /** A handler is pure: it is asked once what it looks up. */
 export const asksOf = (job: Job): Lookups | Then => job.asks ??= job.handler.lookup?.(job.message) ?? {}
@@ -83,13 +84,9 @@ export const decide = (env: Executing, job: Job, index: number, rows: ReturnType
     if (stopped(t)) return plain(job, t)
     const decision = h.operate?.(contextOf(m, h.name, env.log), m, data) ?? accept()
     if (E.isLeft(decision)) return rejected(job, t, decision.left)
-    const drafts = decision.right, emits: Emit[] = [], events: Message[] = []
+    const drafts = decision.right
     if (drafts.length > env.fanOut) throw new TypeError(`handler '${h.name}' made ${drafts.length} results of one message; expected at most ${env.fanOut} (option fanOut)`)
-    for (const draft of drafts) {
-      const emit = envelopeOf(env, job, draft, emits.length)
-      emits.push(emit)
-      if (draft.kind === 'event') events.push(emit.message)
-    }
+    const emits = drafts.map((draft, i) => envelopeOf(env, job, draft, i)), events = (drafts.every(isEvent) ? emits : emits.filter((_, i) => isEvent(drafts[i]!))).map(e => e.message)
     for (const event of h.kind === 'projector' ? [m] : events) for (const { change, alter } of h.write[event.type]?.(event) ?? none) {
       const table = h.tables.find(x => x.name === change)
       if (table === undefined) throw new TypeError(`handler '${h.name}' writes table '${change}', which is not in its uses`)

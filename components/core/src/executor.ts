@@ -51,12 +51,12 @@ const losersOf = (decided: readonly Decided[], { stale, broken, seen, fenced }: 
 
 /** How many jobs from the head may share a unit: not the same id twice, not two effects of one key, none that wants to be alone. */
 const headOf = (queue: readonly Job[]): number => {
-  const ids = new Set<string>()
-  for (const [i, j] of queue.entries()) {
-    const id = j.handler.kind === 'effect' ? j.key : `${j.handler.name}\u0000${j.message.id}`
+  const handled = new Map<string, Set<string>>()
+  for (let i = 0; i < queue.length; i++) {
+    const j = queue[i]!, id = j.handler.kind === 'effect' ? j.key : j.message.id, ids = handled.get(j.handler.name) ?? new Set()
     if ((i > 0 && j.alone) || (j.do === 'run' && ids.has(id))) return i
     if (j.alone) return 1
-    ids.add(id)
+    handled.set(j.handler.name, ids.add(id))
   }
   return queue.length
 }

@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/lib/Either.js'
 import * as O from 'fp-ts/lib/Option.js'
-import { type Trace, facts } from './overlay.js'
+import { type Trace, facts, keyOfLookup } from './overlay.js'
 import type { AnyPort, Failure } from './port.js'
 import { type Schema, parse } from './schema.js'
 import type { Bindings, Store, TableLookup } from './shell.js'
@@ -10,8 +10,9 @@ export interface Fetching { readonly store: Pick<Store, 'fetch' | 'seen'>; reado
 export const failureOf = (e: unknown): Failure => typeof e === 'object' && e !== null && 'failure' in e ? e as Failure : { failure: e instanceof Error ? e.message : String(e), retry: true }
 export const isThen = (l: Lookups | Then): l is Then => typeof l['next'] === 'function'
 
-const idOfLookup = ({ lookup, ask }: Lookup): string => `${lookup}\u0000${ask.op}\u0000${ask.op === 'by' ? ask.index : ''}\u0000${ask.at}`
 const ofTable = (l: Lookup): l is Lookup & TableLookup => l.ask.op === 'get' || l.ask.op === 'by' || l.ask.op === 'where'
+/** Tables and ports have names apart. */
+const idOf = (l: Lookup): string => ofTable(l) ? keyOfLookup(l) : `${l.ask.op}\u0000\u0000${l.lookup}\u0000${l.ask.at}`
 const fitting = (schema: Schema, value: unknown, what: string): E.Either<Failure, unknown> => {
   const parsed = parse(schema, value)
   return E.isRight(parsed) ? parsed : E.left({ failure: `${what}: ${parsed.left.map(i => `${i.path} ${i.message}`.trim()).join('; ')}`, retry: false })
@@ -32,12 +33,12 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
     return E.isLeft(answer) ? answer : fitting(shape.answer, answer.right, `the answer of port '${port}'`)
   }
   const fetch = (wanted: readonly Lookup[]): Promise<Failure | undefined> => { // promises, not `await`: each frame would cost a kilobyte
-    const rows: TableLookup[] = [], asks: Promise<void>[] = []
+    const rows: TableLookup[] = [], keys: string[] = [], asks: Promise<void>[] = []
     for (const l of wanted) {
-      const id = idOfLookup(l), { lookup, ask } = l
+      const id = idOf(l), { lookup, ask } = l
       if (had.has(id)) continue
       had.add(id)
-      if (ofTable(l)) rows.push(l)
+      if (ofTable(l)) { rows.push(l); keys.push(id) }
       else if (ask.op === 'ask' || ask.op === 'effect') {
         const answer = ask.op === 'ask' ? askPort(lookup, ask.args) : perform(lookup, ask.args, ask.at)
         asks.push(answer.catch((e: unknown) => E.left({ failure: `port '${lookup}' threw: ${failureOf(e).failure}`, retry: true })).then(a => void asked.set(id, a)))
@@ -45,7 +46,7 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
     }
     const learned = rows.length === 0 ? Promise.resolve(undefined) : store.fetch(rows)().then(found => {
       if (E.isLeft(found)) return found.left
-      rows.forEach((l, i) => known.learn(tables.get(l.lookup)!, l, found.right[i]!))
+      for (let i = 0; i < rows.length; i++) known.learn(tables.get(rows[i]!.lookup)!, rows[i]!.ask.op, keys[i]!, found.right[i]!)
       return undefined
     })
     return asks.length === 0 ? learned : Promise.all([learned, ...asks]).then(([failure]) => failure)
@@ -61,7 +62,7 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
       } else if (l.ask.op === 'nothing') data[name] = O.none
       else if (l.ask.op === 'noRows') data[name] = []
       else {
-        const got = asked.get(idOfLookup(l))
+        const got = asked.get(idOf(l))
         if (got === undefined) t.needs.push(l)
         else if (E.isLeft(got)) throw got.left
         else data[name] = got.right

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
-import { type Deep, type Input, type Issue, type Output, type Schema, type Stable, atMost, canonical, limits, type of, seal } from './schema.js'
+import { type Deep, type Input, type Issue, type Output, type Schema, type Stable, atMost, canonical, inOrder, limits, type of, seal } from './schema.js'
 
 /** A message in its envelope: CloudEvents 1.0 attributes, four documented extensions, and `tenant` and `actor`. On a wire, `partitionkey` is the `subject`. */
 export interface Message<T extends string = string, D = unknown> {
@@ -16,7 +16,7 @@ export type Kind = 'command' | 'event' | 'effect'
 export interface Draft<K extends Kind = Kind, T extends string = string, I = unknown, C extends string = string> { readonly kind: K; readonly type: T; readonly data: I; readonly key?: string; readonly [of]?: C }
 export interface Channel { readonly channel: string; /** Written or read by somebody outside this deployment: wiring asks for no counterpart. */ readonly external: boolean }
 export interface AnyType {
-  readonly kind: Kind; readonly type: string; readonly version: number; readonly channel: Channel; readonly schema: Schema
+  readonly kind: Kind; readonly type: string; readonly version: number; readonly channel: Channel; readonly schema: Schema; /** Type and version, as its messages carry them. */ readonly dataschema: string
   readonly rejections: readonly string[]; readonly steps: readonly ((old: never) => unknown)[]; keyOf(data: unknown): string; readonly [of]?: unknown
 }
 export interface MessageType<K extends Kind, T extends string, I, D, C extends string> extends AnyType {
@@ -43,7 +43,7 @@ type Lifted<I, V> = V extends 1 ? { upcast?: never } : { upcast: Upcast<I, reado
 type Declared<S extends Schema, V extends number> = { channel: Channel; version?: V; schema: S & Stable<S>; key: (data: Deep<Output<NoInfer<S>>>) => string } & Lifted<Input<NoInfer<S>>, NoInfer<V>>
 interface Declaration { channel: Channel; version?: number; schema: Schema; key: (data: never) => string; rejections?: readonly string[]; upcast?: { oldest: Schema; steps: readonly ((old: never) => unknown)[] } | undefined }
 const declared = <K extends Kind>(kind: K, type: string, o: Declaration) => Object.assign((data: unknown): Draft => ({ kind, type, data }), {
-  kind, type, version: o.version ?? 1, channel: o.channel, schema: o.schema, rejections: o.rejections ?? [], steps: o.upcast?.steps ?? [],
+  kind, type, version: o.version ?? 1, dataschema: `${type}/${o.version ?? 1}`, channel: o.channel, schema: o.schema, rejections: o.rejections ?? [], steps: o.upcast?.steps ?? [],
   keyOf: (data: unknown) => o.key(data as never),
 })
 
@@ -56,26 +56,29 @@ export function event(type: string, o: Declaration): AnyType { return declared('
 /** The message type of a port's effect, on the port's own channel. */
 export const effectType = (port: string, schema: Schema): AnyType => declared('effect', port, { channel: channel(`effect-${port}`), schema, key: () => '' })
 
-const flat = Buffer.alloc(36, '-')
+const flat = Buffer.alloc(36, '-'), digits = Buffer.from('0123456789abcdef'), places = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34]
 /** A UUID (RFC 9562, version 8) made from its parts by SHA-256: the same parts, the same id, on every shell. Through bytes, for one flat text: slices put together stay a tree, and take twice as long. */
 export const idOf = (...parts: readonly (string | number)[]): string => {
-  const h = hash('sha256', parts.join('\u0000'))
-  for (let at = 0, i = 0; at < 36; at++) if (at !== 8 && at !== 13 && at !== 18 && at !== 23) flat[at] = h.charCodeAt(i++)
+  const h = hash('sha256', parts.join('\u0000'), 'binary')
+  for (let i = 0; i < 16; i++) { const byte = h.charCodeAt(i), at = places[i]!; flat[at] = digits[byte >> 4]!; flat[at + 1] = digits[byte & 15]! }
   flat[14] = 0x38; flat[19] = 0x61
   return flat.toString('latin1')
 }
 /** Tells two bodies apart under one id: a digest of type and data, whatever the order of the fields. */
-export const bodyOf = (type: string, data: unknown): string => hash('sha256', type + canonical(data), 'base64url')
+export const bodyOf = (type: string, data: unknown): string => hash('sha256', type + (inOrder(data) ? JSON.stringify(data) : canonical(data)), 'base64url')
 
 type Rest = Omit<Message, 'type' | 'data' | 'subject' | 'dataschema'>
 /** Puts what a schema has parsed, or a handler has made, into an envelope: sealed, keyed, at most 200 KiB. */
 export const envelop = (type: AnyType, data: unknown, r: Rest, key?: string): E.Either<readonly Issue[], Message> => {
   try {
     const sealed = seal(data), message: { -readonly [K in keyof Message]: Message[K] } = {
-      id: r.id, source: r.source, type: type.type, subject: seal(key ?? type.keyOf(sealed), 'key'), time: r.time, dataschema: `${type.type}/${type.version}`, data: sealed,
+      id: r.id, source: r.source, type: type.type, subject: seal(key ?? type.keyOf(sealed), 'key'), time: r.time, dataschema: type.dataschema, data: sealed,
       correlationid: r.correlationid,
     }
-    for (const name of ['causationid', 'traceparent', 'tenant', 'actor'] as const) if (r[name] !== undefined) message[name] = r[name]
+    if (r.causationid !== undefined) message.causationid = r.causationid
+    if (r.traceparent !== undefined) message.traceparent = r.traceparent
+    if (r.tenant !== undefined) message.tenant = r.tenant
+    if (r.actor !== undefined) message.actor = r.actor
     const bytes = atMost(message) > limits.bytes ? Buffer.byteLength(JSON.stringify(message)) : 0
     if (bytes > limits.bytes) throw new TypeError(`the message '${type.type}' is too large: expected at most ${limits.bytes} bytes, found ${bytes}; keep large things elsewhere and send a reference`)
     return E.right(Object.freeze(message))

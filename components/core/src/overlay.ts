@@ -1,10 +1,12 @@
 import { seal } from './schema.js'
-import { type Check, type Fact, type TableLookup, type Write, keyOf } from './shell.js'
+import { type Check, type Fact, type TableAsk, type TableLookup, type Write, keyOf } from './shell.js'
 import { type AnyTable, type Alter, type At, type Lookup, type Row, atOf, misfit } from './table.js'
 
 /** A row, or a value of a unique index. `key` spells it in one string, `columns` are the values that make `at`. */
 interface Place { readonly key: string; readonly table: AnyTable; readonly at: At; readonly columns: Row; readonly index: number | undefined }
 const placeOf = (table: AnyTable, at: At, columns: Row, index?: number): Place => ({ key: keyOf(table.name, at, index), table, at, columns, index })
+/** The key of what a lookup asks for; a page stands apart from the row with that key. */
+export const keyOfLookup = ({ lookup, ask }: TableLookup): string => keyOf(lookup, ask.at, ask.op === 'by' ? ask.index : ask.op === 'where' ? -2 : undefined)
 const lookupOf = ({ table, at, columns, index }: Place): TableLookup => ({ lookup: table.name, ask: index === undefined ? { op: 'get', at, key: columns } : { op: 'by', at, index, key: columns } })
 
 /** What was fetched: a row, `null` for absent, nothing for not asked. It outlives a decision that is made again in memory. */
@@ -13,10 +15,10 @@ export const facts = () => {
   const note = (key: string, fact: Fact | null): void => { if (!rows.has(key)) rows.set(key, fact) } // the first answer stands: a later one shows at commit that it is stale
   return {
     rows, unique, pages,
-    learn: (t: AnyTable, { ask }: TableLookup, found: readonly Fact[]): void => {
-      if (ask.op === 'get') return note(keyOf(t.name, ask.at), found[0] ?? null)
-      if (ask.op === 'by') unique.set(keyOf(t.name, ask.at, ask.index), found[0] ? atOf(t.key, found[0].row) : null)
-      else pages.set(keyOf(t.name, ask.at), found)
+    learn: (t: AnyTable, op: TableAsk['op'], key: string, found: readonly Fact[]): void => {
+      if (op === 'get') return note(key, found[0] ?? null)
+      if (op === 'by') unique.set(key, found[0] ? atOf(t.key, found[0].row) : null)
+      else pages.set(key, found)
       for (const f of found) note(keyOf(t.name, atOf(t.key, f.row)), f)
     },
   }
@@ -64,7 +66,7 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
   const read = ({ lookup, ask }: TableLookup, t: Trace): readonly Row[] => {
     const table = tables.get(lookup)!
     if (ask.op === 'where') {
-      const page = known.pages.get(keyOf(lookup, ask.at)), after = ask.after && keyOf(lookup, atOf(table.key, ask.after))
+      const page = known.pages.get(keyOfLookup({ lookup, ask })), after = ask.after && keyOf(lookup, atOf(table.key, ask.after))
       t.pages.push(lookup)
       if (page === undefined) t.needs.push({ lookup, ask })
       // exact unless a row that an earlier message staged is on the page, or was, or may be (an addition to an unknown row), or marks where it starts

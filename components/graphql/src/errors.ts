@@ -19,6 +19,9 @@ export const masking = (runtime: Pick<Runtime, 'log' | 'newId'>, production: boo
   return failure(code, production ? `${shown[code] ?? shown['internal']}; the log has it under the error's id` : head, { ...rest, id })
 }
 
+/** What a process that is closing says; nothing for the log. */
+export const closing: Mask = (code, _, rest = {}) => failure(code, 'this process is closing; send it again', rest)
+
 /** Why a command or a query has no answer. What the machinery said when it failed is for the log alone. */
 export const notHandled = (n: NotHandled, mask: Mask): GraphQLError => {
   const rest = { ...(n.commandId !== undefined && { commandId: n.commandId }), ...(n.issues !== undefined && { issues: n.issues }) }

@@ -59,8 +59,9 @@ const start = async ({ intake, runtime, functions, o, n, production, path, host,
     schema, graphqlEndpoint: path, landingPage: false, multipart: false, batching: false, cors: false, healthCheckEndpoint: '/health/live',
     logging: { debug: () => {}, info: () => {}, warn: log('warn'), error: () => {} }, // errors are logged where they are masked, with their id
     maskedErrors: { maskError: mine }, parserAndValidationCache: documentCaches(), plugins: [limiting(n, production), answersKnown],
-    graphiql: production ? false : { title: 'GraphiQL', subscriptionsProtocol: 'SSE', ...(o.example !== undefined && { defaultQuery: o.example }) },
-    renderGraphiQL: async options => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(options), // megabytes, with all that the page needs: it works offline
+    graphiql: production ? false : { title: 'GraphiQL', subscriptionsProtocol: 'SSE' },
+    // Megabytes, with all that the page needs: it works offline. Its `query` is what it opens with, whatever its types say.
+    renderGraphiQL: async options => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL({ ...options, ...(o.example !== undefined && { query: o.example }) }),
   })
   const { listen, bad, giveUp } = listener({ yoga, path, limits: n, identify: o.identify ?? (() => ({})), ready: () => intake.ready(), mine, production })
   const server = createServer({ requestTimeout: n.request, headersTimeout: Math.min(n.headers, n.request), connectionsCheckingInterval: Math.min(1_000, n.request) }, listen).on('clientError', bad)

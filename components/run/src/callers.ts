@@ -84,7 +84,7 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
           if (patience.over) return
           patience.over = true
           stop()
-          for (const call of patience.stops ?? []) call()
+          if (patience.stops) for (const call of patience.stops) call()
           resolve(answer)
           if (inside) leave()
         },

@@ -9,7 +9,7 @@ export const open = (type: AnyType, message: Message): E.Either<'newer' | readon
   try {
     const lifted = type.steps.slice(version - 1).reduce<unknown>((old, lift) => lift(old as never), message.data)
     const parsed = parse(type.schema, lifted)
-    return E.isLeft(parsed) ? parsed : E.right(Object.freeze({ ...message, dataschema: `${type.type}/${type.version}`, data: seal(parsed.right) }))
+    return E.isLeft(parsed) ? parsed : E.right(Object.freeze({ ...message, dataschema: type.dataschema, data: seal(parsed.right) }))
   } catch (e) { return E.left([{ path: '', message: e instanceof Error ? e.message : String(e) }]) }
 }
 

@@ -1,5 +1,18 @@
 /** With what GraphiQL opens. */
-export const example = `mutation { InviteCustomer(email: "ada@example.com") { id invited } }
+export const example = `mutation Invite {
+  InviteCustomer(email: "ada@example.com") { id invited }
+}
+
+query Everybody {
+  Customers(first: 20) {
+    edges { node { id email } }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+
+subscription Invitations {
+  CustomerInvited { id email }
+}
 `
 
 /** What a newcomer reads once requests are served. */

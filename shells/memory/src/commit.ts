@@ -8,35 +8,38 @@ import { own } from './own.js'
 import { type Site, type Stage, stage } from './stage.js'
 import type { State } from './state.js'
 
-/** A mark whose values are owned; `emits` tells where its events stand among the unit's emits. */
-interface Pending { readonly mark: Mark; readonly outcome: Outcome | undefined; readonly emits: readonly number[] }
-/** What a unit leaves, where no caller can change it any more. */
-interface Kept { readonly messages: readonly Message[]; readonly pending: readonly Pending[]; readonly parks: Unit['parks'] }
+/** What a unit leaves, where no caller can change it any more. `outcomes`: one a mark. */
+interface Kept { readonly messages: readonly Message[]; readonly outcomes: readonly (Outcome | undefined)[]; readonly parks: Unit['parks'] }
 const nowhere: readonly never[] = []
+
+/** Where an event stands among the emits, or -1. Events stand in outcomes in the order in which they are emitted, so the search goes on where it ended. */
+const finder = (messages: readonly Message[]) => {
+  let cursor = 0
+  return (id: string): number => {
+    for (let n = 0; n < messages.length; n++, cursor++) {
+      if (cursor === messages.length) cursor = 0
+      if (messages[cursor]!.id === id) return cursor++
+    }
+    return -1
+  }
+}
 
 /** Throws a TypeError for what JSON would not carry. */
 const keep = ({ emits, marks, parks }: Unit): Kept => {
-  const messages = emits.map(({ message }) => own(message))
-  let cursor = 0
-  /** Events stand in outcomes in the order in which they are emitted, so the search goes on where it ended. */
-  const find = (id: string): number => {
-    for (let n = 0; n < messages.length; n++, cursor++) if (messages[cursor % messages.length]!.id === id) return cursor++ % messages.length
-    return -1
-  }
-  const pending = marks.map((mark): Pending => {
-    const { outcome } = mark
-    if (outcome === undefined) return { mark, outcome, emits: nowhere }
-    const { commandId } = outcome
-    if (outcome.events === undefined) return { mark, outcome: { commandId, rejection: own(outcome.rejection) }, emits: nowhere }
-    const found = outcome.events.map(event => find(event.id))
-    return { mark, outcome: { commandId, events: outcome.events.map((event, i) => messages[found[i]!] ?? own(event)) }, emits: found.filter(i => i >= 0) }
+  const messages = emits.map(({ message }) => own(message)), find = finder(messages)
+  const outcomes = marks.map(({ outcome }): Outcome | undefined => {
+    if (outcome === undefined) return undefined
+    const { commandId, rejection, events } = outcome
+    return events === undefined ? { commandId, rejection: own(rejection) } : { commandId, events: events.map(event => messages[find(event.id)] ?? own(event)) }
   })
-  return { messages, pending, parks: parks.map(own) }
+  return { messages, outcomes, parks: parks.map(own) }
 }
 
 const faultOf = ({ consumers }: State, { marks, checkpoints }: Unit): Failure | undefined => {
   if (marks.length > guarantees.unitLimit) return failure(`cannot commit ${marks.length} messages in one unit: expected at most ${guarantees.unitLimit} (guarantees.unitLimit)`)
-  if (marks.length > 1 && new Set(marks.map(({ id }) => id)).size < marks.length && new Set(marks.map(({ consumer, id }) => `${consumer}\u0000${id}`)).size < marks.length) {
+  const ids = new Set<string>()
+  if (marks.length > 1) for (const { id } of marks) ids.add(id)
+  if (ids.size > 0 && ids.size < marks.length && new Set(marks.map(({ consumer, id }) => `${consumer}\u0000${id}`)).size < marks.length) {
     return failure('cannot commit: a mark stands twice in one unit; expected each message once')
   }
   for (const checkpoint of checkpoints) {
@@ -48,17 +51,18 @@ const faultOf = ({ consumers }: State, { marks, checkpoints }: Unit): Failure | 
 }
 
 /** Cannot fail: everything was checked and kept before. Readers and listeners are told when all of it stands. */
-const apply = (state: State, by: Instance, unit: Unit, staged: Stage['staged'], { messages, pending, parks }: Kept): readonly Mark[] => {
+const apply = (state: State, by: Instance, unit: Unit, staged: Stage['staged'], { messages, outcomes, parks }: Kept): readonly Mark[] => {
   const { tables, log, inbox, parking, consumers } = state, version = tables.version()
   for (const { rows, at, held, row } of staged) rows.put(at, held, row, version)
   const places = messages.map((message, i): Place => {
     const partition = log.append(unit.emits[i]!.channel, message.subject, message)
     return { partition, position: partition.entries.length }
   })
-  let outcomes = 0
-  const marks = pending.map(({ mark, outcome, emits }): Mark => {
-    const kept = standing(mark, outcome, outcome === undefined ? nowhere : emits.map(i => places[i]!))
-    if (outcome !== undefined) outcomes++
+  const find = finder(messages), placeOf = ({ id }: Message): Place | undefined => places[find(id)]
+  let answers = 0
+  const marks = unit.marks.map((mark, i): Mark => {
+    const outcome = outcomes[i], kept = standing(mark, outcome, outcome?.events?.map(placeOf) ?? nowhere)
+    if (outcome !== undefined) answers++
     inbox.add(mark.consumer, mark.id, kept)
     return markOf(mark.consumer, mark.id, kept)
   })
@@ -68,7 +72,7 @@ const apply = (state: State, by: Instance, unit: Unit, staged: Stage['staged'], 
   inbox.forget(by.runtime.now() - by.options.dedupWindow, 2 * marks.length + 16)
 
   for (const { partition } of places) log.announce(partition)
-  if (outcomes > 0) state.news('outcome', by)
+  if (answers > 0) state.news('outcome', by)
   if (unit.checkpoints.length > 0) state.news('applied', by)
   if (parks.length + unit.unparks.length > 0) state.news('parked', by)
   return marks

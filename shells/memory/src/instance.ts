@@ -35,7 +35,8 @@ export const instance = (name: string, runtime: Runtime, options: Options): Inst
   const flush = (): void => {
     waking = false
     if (state !== 'running') return
-    const notices = told, reading = readers, heard = [...fresh].flatMap(what => [...listeners[what]])
+    const notices = told, reading = readers, heard: (() => void)[] = []
+    for (const what of fresh) heard.push(...listeners[what])
     told = []; readers = []; fresh.clear()
     for (const notice of notices) safely(notice)
     for (const listener of heard) safely(listener)

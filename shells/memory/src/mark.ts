@@ -18,13 +18,14 @@ export type Standing = string | (Base & (
 /** The furthest place in each partition. */
 const furthest = (places: readonly Place[]): readonly Place[] => places.filter((place, i) => !places.some((other, j) => j > i && other.partition === place.partition))
 
-/** What is kept of a mark whose values are owned; `places` are those of its events, in their order. */
-export const standing = ({ body, time }: Mark, outcome: Outcome | undefined, places: readonly Place[]): Standing => {
+/** What is kept of a mark whose values are owned; `places` are those of its events, in their order, for those that were emitted. */
+export const standing = ({ body, time }: Mark, outcome: Outcome | undefined, places: readonly (Place | undefined)[]): Standing => {
   if (outcome === undefined) return body === '' ? time : { body, time }
   const { commandId, rejection, events } = outcome
   if (events === undefined) return { body, time, commandId, rejection }
   const [event] = events, [place] = places
-  return events.length === 1 && places.length === 1 ? { body, time, commandId, event: event!, partition: place!.partition, position: place!.position } : { body, time, commandId, events, places: furthest(places) }
+  return event !== undefined && place !== undefined && events.length === 1 ? { body, time, commandId, event, partition: place.partition, position: place.position }
+    : { body, time, commandId, events, places: furthest(places.filter(p => p !== undefined)) }
 }
 
 const reach = ({ channel, partition }: Partition, position: number): Reach => ({ channel, partition, position: String(position) })

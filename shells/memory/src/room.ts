@@ -1,10 +1,11 @@
+import type { Channel } from '@lowtide/core'
 import type { Consumers } from './consumers.js'
 import type { Instance } from './instance.js'
 
 /** Holds intake back while the readers of a channel lag. */
 export interface Room {
   /** Nothing where there is room; else what to wait for. */
-  wait(instance: Instance, channels: readonly string[]): Promise<void> | undefined
+  wait(instance: Instance, channels: readonly Channel[]): Promise<void> | undefined
   /** A reader has come on, or an instance runs again. */
   freed(by: Instance): void
   /** Forgets an instance's waiters; those of a closed one go, and find it closed. */
@@ -12,7 +13,7 @@ export interface Room {
   waiting(): number
 }
 interface Waiter { readonly instance: Instance; go(): void }
-interface Line { readonly channels: readonly string[]; readonly waiters: Set<Waiter> }
+interface Line { readonly channels: readonly Channel[]; readonly waiters: Set<Waiter> }
 
 /**
  * In one turn no more are let through than there is room for: they have not emitted yet, so letting all go at once would
@@ -21,10 +22,14 @@ interface Line { readonly channels: readonly string[]; readonly waiters: Set<Wai
 export const room = (consumers: Consumers): Room => {
   const lines = new Map<string, Line>(), passed = new Map<string, number>()
   let turning = false
-  const free = (channel: string, { options }: Instance): number => options.buffer - consumers.on(channel).reduce((most, { backlog }) => Math.max(most, backlog), 0)
-  const pass = (instance: Instance, channels: readonly string[]): boolean => {
-    if (channels.some(channel => free(channel, instance) <= (passed.get(channel) ?? 0))) return false
-    for (const channel of channels) passed.set(channel, (passed.get(channel) ?? 0) + 1)
+  const full = ({ channel }: Channel, { options }: Instance): boolean => {
+    const taken = passed.get(channel) ?? 0
+    for (const { backlog } of consumers.on(channel)) if (options.buffer - backlog <= taken) return true
+    return options.buffer <= taken
+  }
+  const pass = (instance: Instance, channels: readonly Channel[]): boolean => {
+    for (const channel of channels) if (full(channel, instance)) return false
+    for (const { channel } of channels) passed.set(channel, (passed.get(channel) ?? 0) + 1)
     freed(instance)
     return true
   }
@@ -47,17 +52,16 @@ export const room = (consumers: Consumers): Room => {
     turning = true
     by.runtime.soon(() => sweep(by))
   }
-  const queue = (instance: Instance, channels: readonly string[], go: () => void): void => {
-    const name = JSON.stringify(channels), line = lines.get(name) ?? { channels, waiters: new Set<Waiter>() }
+  const queue = (instance: Instance, channels: readonly Channel[], go: () => void): void => {
+    const name = JSON.stringify(channels.map(({ channel }) => channel)), line = lines.get(name) ?? { channels, waiters: new Set<Waiter>() }
     line.waiters.add({ instance, go })
     lines.set(name, line)
   }
+  const enter = (instance: Instance, channels: readonly Channel[]): Promise<void> | undefined =>
+    instance.state() === 'closed' || pass(instance, channels) ? undefined : new Promise(resolve => queue(instance, channels, resolve))
   return {
     freed,
-    wait: (instance, channels) => {
-      const enter = (): Promise<void> | undefined => instance.state() === 'closed' || pass(instance, channels) ? undefined : new Promise(resolve => queue(instance, channels, resolve))
-      return instance.state() === 'running' ? enter() : instance.turn(enter).then(waiting => waiting)
-    },
+    wait: (instance, channels) => instance.state() === 'running' ? enter(instance, channels) : instance.turn(() => enter(instance, channels)).then(waiting => waiting),
     release: instance => {
       for (const [name, { waiters }] of lines) {
         for (const waiter of waiters) {

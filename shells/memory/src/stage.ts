@@ -102,8 +102,8 @@ export const stage = (site: Site, checks: readonly Check[], writes: readonly Wri
       for (const reference of site.to(rows.table.name)) if (referring(reference, at) > 0) broken.push({ key: keyOf(rows.table.name, at), constraint: reference.constraint })
       continue
     }
-    for (const [index, unique] of rows.uniques.entries()) {
-      const value = unique.at(row)
+    for (let index = 0; index < rows.uniques.length; index++) {
+      const unique = rows.uniques[index]!, value = unique.at(row)
       if (value !== undefined && !(held && unique.at(held.row) === value)) take(rows, unique, index, value)
     }
     for (const reference of rows.references) {

@@ -37,7 +37,7 @@ export const transport = (state: State, by: Instance, largest: number): Transpor
       consumers.join(member)
       return E.right({ close: () => leave(state, member) })
     }),
-    room: channels => room.wait(by, channels.map(({ channel }) => channel)),
+    room: channels => room.wait(by, channels),
     reached: (applied, upTo) => Number(applied) >= Number(upTo),
   }
 }
