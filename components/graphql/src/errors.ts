@@ -32,7 +32,8 @@ export const notHandled = (n: NotHandled, mask: Mask): GraphQLError => {
 
 /** An error of GraphQL's own, as it leaves: not longer than of use, and in production without the names that it would have us guess. */
 export const shortened = (production: boolean) => (error: GraphQLError): GraphQLError => {
-  if (error.extensions['code'] !== undefined) return error // ours, or the business's
+  const { code } = error.extensions
+  if (code !== undefined && !String(code).startsWith('GRAPHQL_')) return error // ours, or the business's
   error.message = cut(production ? error.message.replace(/ Did you mean .*\?$/s, '') : error.message)
   return error
 }

@@ -1,16 +1,33 @@
 import { NoSchemaIntrospectionCustomRule, parse } from 'graphql'
-import { type Plugin, createLRUCache } from 'graphql-yoga'
+import type { Plugin } from 'graphql-yoga'
 import { failure, shortened } from './errors.js'
 import type { Limits } from './options.js'
 import { tooMuch } from './weigh.js'
 
-/** Documents that are parsed and validated once; longer ones are not kept, so that nobody fills memory with them. */
-const kept = { documents: 1_000, characters: 8_192 } as const
-const cache = <A extends object>() => {
-  const lru = createLRUCache<A>({ max: kept.documents })
-  return { get: (key: string): A | undefined => lru.get(key), set: (key: string, value: A): void => { if (key.length <= kept.characters) lru.set(key, value) } }
+/**
+ * Documents that are parsed and validated once, those used last. Counted in characters, for a document takes up to 250 bytes a character once it is
+ * parsed: a thousand of 8 KB would hold 470 MB. Longer ones are not kept, nor is what does not parse.
+ */
+const kept = { characters: 128 * 1024, each: 8 * 1024 } as const
+const cache = <A>() => {
+  const values = new Map<string, A>()
+  let characters = 0, newest = ''
+  const put = (key: string, value: A): void => { values.delete(key); values.set(newest = key, value) }
+  return {
+    get: (key: string): A | undefined => {
+      const value = values.get(key)
+      if (value !== undefined && key !== newest) put(key, value)
+      return value
+    },
+    set: (key: string, value: A): void => {
+      if (key.length > kept.each) return
+      if (!values.has(key)) characters += key.length
+      put(key, value)
+      for (const [oldest] of values) { if (characters <= kept.characters) return; values.delete(oldest); characters -= oldest.length }
+    },
+  }
 }
-export const documentCaches = () => ({ documentCache: cache<ReturnType<typeof parse>>(), errorCache: cache<Error>() })
+export const documentCaches = () => ({ documentCache: cache<ReturnType<typeof parse>>(), errorCache: { get: () => undefined, set: () => {} } })
 
 /**
  * The limits of a document come before GraphQL's own validation: what they refuse never reaches its rules, some of which take the square of a
