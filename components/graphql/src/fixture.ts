@@ -1,6 +1,7 @@
 import { type Failure, type Options as Numbers, type Runtime, accept, channel, command, commandHandler, event, port, projector, query, reject, resolver, bool, table, text } from '@lowtide/core'
 import { memory } from '@lowtide/memory'
 import { deployment, run, system } from '@lowtide/run'
+import { within } from '@lowtide/testing'
 import * as O from 'fp-ts/lib/Option.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { once } from 'node:events'
@@ -92,6 +93,14 @@ export const serve = async ({ gate = () => TE.right(true), options = {}, ...o }:
   return { app, url, port: Number(new URL(url).port), path: new URL(url).pathname, logged, ran: () => ran() - before, close: () => app.close() }
 }
 export type Served = Awaited<ReturnType<typeof serve>>
+/** Starts servers, and closes all of them in the end. */
+export const servers = () => {
+  const open: Served[] = []
+  return {
+    start: async (o?: Parameters<typeof serve>[0]): Promise<Served> => { const s = await serve(o); open.push(s); return s },
+    end: async (): Promise<void> => { await Promise.all(open.splice(0).map(s => within(10_000, 'the end of close()', s.close))) },
+  }
+}
 
 /** An answer as text, and as the JSON of GraphQL that it has to be. */
 export interface Answer { readonly status: number; readonly headers: Headers; readonly text: string; readonly json: Json }
