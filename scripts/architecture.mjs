@@ -7,6 +7,8 @@ const longest = 250
 const coreBudget = 900
 
 export const isTest = path => /\.test\.m?ts$|\.test\.mjs$/.test(path)
+/** What tests share may import what they may; neither is published. */
+const isOfTests = path => isTest(path) || path.endsWith('/fixture.ts')
 
 const inFolder = (path, ...folders) => folders.some(folder => path.startsWith(`${folder}/`))
 
@@ -15,7 +17,7 @@ const inward = [
   { of: 'functions/', may: ['components/core'], inTests: ['components/testing'] },
   { of: 'components/core', may: [], inTests: [] },
   { of: 'components/conformance', may: ['components/core', 'components/run', 'components/testing'], inTests: [] },
-  { of: 'components/graphql', may: ['components/core', 'components/run'], inTests: ['components/'] },
+  { of: 'components/graphql', may: ['components/core', 'components/run'], inTests: ['components/', 'shells/memory'] },
   { of: 'components/', may: ['components/core'], inTests: ['components/'] },
   { of: 'shells/', may: ['components/core'], inTests: ['components/'] },
   { of: 'projects/', may: ['functions/', 'components/', 'shells/'], inTests: [] },
@@ -30,7 +32,7 @@ const packages = [
 
 const allowance = (rules, dir, path) => {
   const rule = rules.find(({ of }) => dir.startsWith(of))
-  return rule && [...rule.may, ...(isTest(path) ? rule.inTests : [])]
+  return rule && [...rule.may, ...(isOfTests(path) ? rule.inTests : [])]
 }
 
 const packageOf = specifier => specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/')
@@ -53,7 +55,7 @@ const importFault = (specifier, path, { dir, manifest }, workspaces) => {
 
   if (name.startsWith('node:')) return undefined
   const { dependencies, peerDependencies, devDependencies } = manifest
-  const declared = { ...dependencies, ...peerDependencies, ...(isTest(path) ? devDependencies : {}) }
+  const declared = { ...dependencies, ...peerDependencies, ...(isOfTests(path) ? devDependencies : {}) }
   return name in declared ? undefined : `is not among the ${isTest(path) ? '' : 'run-time '}dependencies in ${dir}/package.json`
 }
 

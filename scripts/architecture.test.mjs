@@ -62,7 +62,7 @@ for (const [path, specifier] of [
 
 for (const [path, specifier] of [
   [essential, '@lowtide/core'], [essential, 'fp-ts/lib/Option.js'], [essential, 'zod'], [essential, './customer.js'], [essentialTest, '@lowtide/testing'], [essentialTest, 'uvu/assert'],
-  [core, 'node:crypto'], [shell, '@lowtide/core'], [shell, 'node:timers'], ['shells/memory/src/store.test.ts', '@lowtide/conformance'], ['shells/postgres/src/store.ts', 'pg'],
+  [core, 'node:crypto'], [shell, '@lowtide/core'], [shell, 'node:timers'], ['shells/memory/src/store.test.ts', '@lowtide/conformance'], ['shells/memory/src/fixture.ts', '@lowtide/conformance'], ['shells/postgres/src/store.ts', 'pg'],
   ['projects/shop/src/main.ts', '@lowtide/memory'], ['projects/shop/src/main.ts', '@lowtide/customers'],
 ]) proof(`no arrow outward: ${path} imports ${specifier}`, () => accepts(arrows, path, `import { x } from '${specifier}'`))
 

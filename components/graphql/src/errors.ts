@@ -30,14 +30,19 @@ export const notHandled = (n: NotHandled, mask: Mask): GraphQLError => {
   return failure(n.notHandled, n.message, rest)
 }
 
+/** An error of GraphQL's own, as it leaves: not longer than of use, and in production without the names that it would have us guess. */
+export const shortened = (production: boolean) => (error: GraphQLError): GraphQLError => {
+  const { code } = error.extensions
+  if (code !== undefined && !String(code).startsWith('GRAPHQL_')) return error // ours, or the business's
+  error.message = cut(production ? error.message.replace(/ Did you mean .*\?$/s, '') : error.message)
+  return error
+}
+
 /** What execution throws: what is meant for the caller passes, all else is masked. */
-export const masked = (mask: Mask) => (error: unknown): Error => {
+export const masked = (mask: Mask, production: boolean) => (error: unknown): GraphQLError => {
   if (!(error instanceof GraphQLError)) return mask('internal', error)
   const origin = error.originalError
-  if (origin instanceof GraphQLError || origin == null) {
-    if (error.message.length > longest) error.message = cut(error.message)
-    return error
-  }
+  if (origin instanceof GraphQLError || origin == null) { shortened(production)(error).extensions['code'] ??= 'invalid'; return error }
   const hidden = mask('internal', origin)
   return new GraphQLError(hidden.message, { nodes: error.nodes ?? [], path: error.path ?? [], extensions: hidden.extensions })
 }

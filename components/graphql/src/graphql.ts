@@ -12,6 +12,8 @@ import { type Served, type Yoga, answersKnown, listener } from './listener.js'
 import { namesOf, schemaOf } from './names.js'
 import { type Identity, type Limits, type Options, limits } from './options.js'
 
+/** Milliseconds for the answers that are given up to get out. */
+const lastWords = 100
 const sameTenant = (who: Identity, event: Message): boolean => event.tenant === who.tenant
 /** A port's number; nothing for what is none. */
 const portOf = (port: Options['port']): number | undefined => {
@@ -47,7 +49,7 @@ export const graphql = (o: Options): Front => {
 
 interface Starting { readonly intake: Intake; readonly runtime: Runtime; readonly functions: readonly AnyHandler[]; readonly o: Options; readonly n: Limits; readonly production: boolean; readonly path: string; readonly host: string; readonly port: number }
 const start = async ({ intake, runtime, functions, o, n, production, path, host, port }: Starting): Promise<{ close(): Promise<void> }> => {
-  const schema = schemaOf(o), named = namesOf(functions), mask = masking(runtime, production)
+  const schema = schemaOf(o), named = namesOf(functions), mask = masking(runtime, production), mine = masked(mask, production)
   const heard = Object.keys(schema.getSubscriptionType()?.getFields() ?? {}).map(name => named.events.get(name)!.channel)
   const events = hub(intake, [...new Map(heard.map(c => [c.channel, c])).values()], n, mask)
   bind(schema, named, { intake, hub: events, hears: o.hears ?? sameTenant, mask })
@@ -56,29 +58,30 @@ const start = async ({ intake, runtime, functions, o, n, production, path, host,
   const yoga: Yoga = createYoga<Served>({
     schema, graphqlEndpoint: path, landingPage: false, multipart: false, batching: false, cors: false, healthCheckEndpoint: '/health/live',
     logging: { debug: () => {}, info: () => {}, warn: log('warn'), error: () => {} }, // errors are logged where they are masked, with their id
-    maskedErrors: { maskError: masked(mask) }, parserAndValidationCache: documentCaches(), plugins: [...limiting(n, production), answersKnown],
+    maskedErrors: { maskError: mine }, parserAndValidationCache: documentCaches(), plugins: [limiting(n, production), answersKnown],
     graphiql: production ? false : { title: 'GraphiQL', subscriptionsProtocol: 'SSE' },
     // Megabytes, with all that the page needs: it works offline. Its `query` is what it opens with, whatever its types say.
     renderGraphiQL: async options => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL({ ...options, ...(o.example !== undefined && { query: o.example }) }),
   })
-  const server = createServer({ requestTimeout: n.request, headersTimeout: Math.min(n.headers, n.request), connectionsCheckingInterval: Math.min(1_000, n.request) },
-    listener({ yoga, path, limits: n, identify: o.identify ?? (() => ({})), ready: () => intake.ready(), mask, production }))
+  const { listen, bad, giveUp } = listener({ yoga, path, limits: n, identify: o.identify ?? (() => ({})), ready: () => intake.ready(), mask, mine, production })
+  const server = createServer({ requestTimeout: n.request, headersTimeout: Math.min(n.headers, n.request), connectionsCheckingInterval: Math.min(1_000, n.request) }, listen).on('clientError', bad)
 
   const address = await new Promise<{ port: number }>((resolve, reject) => {
     server.once('error', (e: NodeJS.ErrnoException) => reject(new Error(e.code === 'EADDRINUSE' ? `graphql: port ${port} on ${host} is in use; give another one (PORT=0 takes a free one)` : `graphql: cannot listen on ${host}:${port}: ${e.message}`)))
     server.listen(port, host, () => { const a = server.address(); resolve(typeof a === 'object' && a !== null ? a : { port }) })
   })
+  server.on('error', log('error')) // a connection that could not be taken ends nothing else
   o.listening?.(`http://${host.includes(':') ? `[${host}]` : host}:${address.port}${path}`)
 
   let closing: Promise<void> | undefined
-  /** No new connection; subscriptions end; requests in flight get their time, then all connections are cut. */
+  /** No new connection; subscriptions end; requests in flight get their time, then they are answered that it is over, and all connections are cut. */
   const close = async (): Promise<void> => {
     const closed = new Promise<void>(resolve => { server.close(() => resolve()) })
     await events.close()
     const sweep = (): void => { server.closeIdleConnections(); stopSweep = runtime.after(20, sweep) }
     let stopSweep = (): void => {}
     sweep()
-    const stop = runtime.after(n.grace, () => server.closeAllConnections())
+    let stop = runtime.after(n.grace, () => { giveUp(); stop = runtime.after(lastWords, () => server.closeAllConnections()) })
     await closed.finally(() => { stop(); stopSweep() })
   }
   return { close: () => closing ??= close() }

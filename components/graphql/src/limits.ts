@@ -1,39 +1,45 @@
-import { blockFieldSuggestionsPlugin } from '@escape.tech/graphql-armor-block-field-suggestions'
-import { costLimitRule } from '@escape.tech/graphql-armor-cost-limit'
-import { maxAliasesRule } from '@escape.tech/graphql-armor-max-aliases'
-import { maxDepthRule } from '@escape.tech/graphql-armor-max-depth'
-import { maxDirectivesRule } from '@escape.tech/graphql-armor-max-directives'
-import { type GraphQLError, NoSchemaIntrospectionCustomRule, type ValidationContext, parse, validate } from 'graphql'
-import { type Plugin, createLRUCache } from 'graphql-yoga'
-import { failure } from './errors.js'
+import { NoSchemaIntrospectionCustomRule, parse } from 'graphql'
+import type { Plugin } from 'graphql-yoga'
+import { failure, shortened } from './errors.js'
 import type { Limits } from './options.js'
-
-/** Documents that are parsed and validated once; longer ones are not kept, so that nobody fills memory with them. */
-const kept = { documents: 1_000, characters: 8_192 } as const
-const cache = <A extends object>() => {
-  const lru = createLRUCache<A>({ max: kept.documents })
-  return { get: (key: string): A | undefined => lru.get(key), set: (key: string, value: A): void => { if (key.length <= kept.characters) lru.set(key, value) } }
-}
-export const documentCaches = () => ({ documentCache: cache<ReturnType<typeof parse>>(), errorCache: cache<Error>() })
+import { tooMuch } from './weigh.js'
 
 /**
- * Limits of graphql-armor, in a validation of their own that comes first: what they refuse never reaches the rules of GraphQL, some of which
- * take the square of a document's length, or more. Fragments are counted where they are spread, each looked at once.
+ * Documents that are parsed and validated once, those used last. Counted in characters, for a document takes up to 250 bytes a character once it is
+ * parsed: a thousand of 8 KB would hold 470 MB. Longer ones are not kept, nor is what does not parse.
  */
-export const limiting = (n: Limits, production: boolean): readonly Plugin[] => {
-  const report = { onReject: [(context: ValidationContext | null, e: GraphQLError): void => context?.reportError(failure('too-complex', e.message.replace('Syntax Error: ', '')))], propagateOnRejection: false, flattenFragments: true }
-  const rules = [
-    maxDepthRule({ n: n.depth, ...report }), maxAliasesRule({ n: n.aliases, allowList: [], ...report }), maxDirectivesRule({ n: n.directives, ...report }), costLimitRule({ maxCost: n.cost, ...report }),
-  ]
-  const limited: Plugin = {
-    onParse: ({ setParseFn }) => setParseFn((source, o) => parse(source, { ...o, maxTokens: n.tokens })),
-    onValidate: ({ setValidationFn, validateFn, addValidationRule }) => {
-      if (production) addValidationRule(NoSchemaIntrospectionCustomRule)
-      setValidationFn((schema, document, ...rest) => {
-        const over = validate(schema, document, rules)
-        return over.length > 0 ? over.slice(0, 1) : validateFn(schema, document, ...rest)
-      })
+const kept = { characters: 128 * 1024, each: 8 * 1024 } as const
+const cache = <A>() => {
+  const values = new Map<string, A>()
+  let characters = 0, newest = ''
+  const put = (key: string, value: A): void => { values.delete(key); values.set(newest = key, value) }
+  return {
+    get: (key: string): A | undefined => {
+      const value = values.get(key)
+      if (value !== undefined && key !== newest) put(key, value)
+      return value
+    },
+    set: (key: string, value: A): void => {
+      if (key.length > kept.each) return
+      if (!values.has(key)) characters += key.length
+      put(key, value)
+      for (const [oldest] of values) { if (characters <= kept.characters) return; values.delete(oldest); characters -= oldest.length }
     },
   }
-  return [limited, ...(production ? [blockFieldSuggestionsPlugin({ mask: '' }) as Plugin] : [])]
 }
+export const documentCaches = () => ({ documentCache: cache<ReturnType<typeof parse>>(), errorCache: { get: () => undefined, set: () => {} } })
+
+/**
+ * The limits of a document come before GraphQL's own validation: what they refuse never reaches its rules, some of which take the square of a
+ * document's length, or more.
+ */
+export const limiting = (n: Limits, production: boolean): Plugin => ({
+  onParse: ({ setParseFn }) => setParseFn((source, o) => parse(source, { ...o, maxTokens: n.tokens })),
+  onValidate: ({ setValidationFn, validateFn, addValidationRule }) => {
+    if (production) addValidationRule(NoSchemaIntrospectionCustomRule)
+    setValidationFn((schema, document, ...rest) => {
+      const over = tooMuch(document, n, production)
+      return over === undefined ? validateFn(schema, document, ...rest).map(shortened(production)) : [failure('too-complex', over)]
+    })
+  },
+})

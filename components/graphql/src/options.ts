@@ -13,6 +13,7 @@ export const limits = {
   /** Aliases, fragments counted where they are spread. */ aliases: 15,
   /** Directives, fragments counted where they are spread. */ directives: 20,
   /** A scalar costs 1, an object 2 and 1.5 times what is in it, a page as often as its `first` or `last` says. */ cost: 5_000,
+  /** Pairs of fields that answer under one name, and of spreads beside each other: GraphQL compares each pair. */ overlaps: 3_000,
   /** Milliseconds for a whole request to come in, else 408; and for its headers. */ request: 30_000, headers: 10_000,
   /** Subscriptions that a process serves, and events that wait in it for one slow subscriber. */ subscribers: 1_000, buffer: 256,
   /** Milliseconds for requests in flight when closing. */ grace: 3_000,

@@ -80,7 +80,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
     query: (q, args, c = {}) => open(async () => {
       if (!d.functions.includes(q) || !isQuery(q)) return refuse('invalid', `the query '${q.name}' is not among the functions${nearest(q.name, d.functions.filter(isQuery).map(x => x.name))}`)
       const parsed = argsOf(q, args), now = new Date(runtime.now()).toISOString(), id = runtime.newId()
-      if (E.isLeft(parsed)) return refuse('invalid', `'${q.name}': ${parsed.left.map(i => `${i.path}: ${i.message}`).join('; ')}`, { issues: parsed.left })
+      if (E.isLeft(parsed)) return refuse('invalid', `'${q.name}': ${parsed.left.map(i => `${i.path === '' ? '' : `${i.path}: `}${i.message}`).join('; ')}`, { issues: parsed.left })
       const ctx = contextOf({ id, source: d.name, type: q.name, subject: '', time: now, dataschema: '', data: args, correlationid: id, actor: c.actor, tenant: c.tenant }, q.name, runtime.log)
       if (q.allow?.(ctx, parsed.right) === false) return refuse('forbidden', `'${q.name}' is not allowed for ${c.actor === undefined ? 'an anonymous caller' : `'${c.actor}'`}`)
       return waits.within(c.timeout ?? options.timeout, undefined, patience => void readBack(() => q.lookup(parsed.right, ctx), data => q.answer(data, parsed.right)).then(patience.end), c.signal)
