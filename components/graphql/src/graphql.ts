@@ -64,7 +64,7 @@ const start = async ({ intake, runtime, functions, o, n, production, path, host,
     listener({ yoga, path, limits: n, identify: o.identify ?? (() => ({})), ready: () => intake.ready(), mask, production }))
 
   const address = await new Promise<{ port: number }>((resolve, reject) => {
-    server.once('error', (e: NodeJS.ErrnoException) => reject(new Error(e.code === 'EADDRINUSE' ? `graphql: port ${port} on ${host} is in use; give another one (PORT=0 takes a free one)` : `graphql: cannot listen on ${host}:${port}: ${e.message}`)))
+    server.once('error', (e: NodeJS.ErrnoException) => reject(new Error(e.code === 'EADDRINUSE' ? `graphql: port ${port} on ${host} is in use; give another one (PORT=0 takes a free one)` : `graphql: cannot listen on ${host}:${port}: ${e.message}`, { cause: e })))
     server.listen(port, host, () => { const a = server.address(); resolve(typeof a === 'object' && a !== null ? a : { port }) })
   })
   o.listening?.(`http://${host.includes(':') ? `[${host}]` : host}:${address.port}${path}`)
