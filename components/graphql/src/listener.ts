@@ -36,7 +36,8 @@ export const listener = ({ yoga, path, limits, identify, ready, mask, production
     if (typeof params !== 'object' || params === null || Array.isArray(params)) return refuse(response, 400, 'invalid', 'the body is not one request; expected {"query": "…", "variables": {…}}')
     const { accept = '*/*' } = request.headers, mediaType = mediaTypes[accept], body = { query: undefined, ...params } // never empty: Yoga would read the request again
     if (mediaType === undefined) return handOver(Object.assign(request, { body }), response, { asking })
-    const known = await Promise.resolve(resultOf({ params, request: request as never }, { asking, request } as Served)).catch((e: unknown): ExecutionResult => ({ errors: [mine(e) as never] }))
+    let known: Awaited<ReturnType<typeof resultOf>>
+    try { known = await resultOf({ params, request: request as never }, { asking, request } as Served) } catch (e) { known = { errors: [mine(e) as never] } }
     if (known !== undefined && !(Symbol.asyncIterator in known) && known.errors === undefined && known.extensions === undefined) return send(response, 200, known, mediaType)
     if (known !== undefined && Symbol.asyncIterator in known) await known[Symbol.asyncIterator]().return?.()
     return handOver(Object.assign(request, { body }), response, { asking, known: known as ExecutionResult })
