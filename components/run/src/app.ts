@@ -10,7 +10,7 @@ import { callers, refuse, unavailable } from './callers.js'
 import { consume, consumerOf } from './consumer.js'
 import { describe } from './describe.js'
 import { lane } from './lane.js'
-import { lookUp } from './look-up.js'
+import { looking as lookingUp } from './look-up.js'
 import { argsOf, open as lifted } from './open.js'
 import { performer } from './performer.js'
 import { rebuild } from './rebuild.js'
@@ -54,9 +54,10 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const dispatch = sending({ d, deciders, laneOf: h => mine.includes(h) ? laneOf(h) : undefined, transport, runtime, waits })
   const open = <A>(task: () => Promise<Left<A>>) => (): Promise<Left<A>> => closing ? Promise.resolve(refuse('unavailable', 'this process is closing')) : task()
 
+  const lookUp = lookingUp(env, runtime)
   const readBack = async (lookups: () => Lookups | Then, answer: (data: unknown) => unknown): Promise<Left<unknown>> => {
     try {
-      const data = await lookUp(env, lookups())
+      const data = await lookUp(lookups())
       return E.isLeft(data) ? E.left(unavailable(data.left)) : E.right(answer(data.right))
     } catch (e) { return refuse('failed', e instanceof Error ? e.message : String(e)) }
   }
