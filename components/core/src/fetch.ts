@@ -28,7 +28,7 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
   /** What a mark says is done is not done again: one question for all of a batch. */
   const perform = (effects: readonly Acting[]): ((l: Acting) => Promise<E.Either<Failure, unknown>>) => {
     const asked = store.seen(effects.map(l => ({ consumer: `effect-${l.lookup}`, id: l.ask.at })))().then(E.map(marks => new Set(marks.map(m => `${m.consumer}\u0000${m.id}`))))
-    return l => asked.then(done => E.isLeft(done) ? done : done.right.has(`effect-${l.lookup}\u0000${l.ask.at}`) ? E.right(undefined) : bindings[l.lookup]!.effect!(l.ask.args, l.ask.at)())
+    return l => asked.then(known => E.isLeft(known) ? known : known.right.has(`effect-${l.lookup}\u0000${l.ask.at}`) ? E.right(undefined) : bindings[l.lookup]!.effect!(l.ask.args, l.ask.at)())
   }
   const askPort = async (port: string, value: unknown): Promise<E.Either<Failure, unknown>> => {
     const shape = ports.get(port)!.shape.ask!, args = fitting(shape.args, value, `the arguments of port '${port}'`)
