@@ -10,7 +10,7 @@ let soons = 0
 const now = Promise.resolve()
 
 let chance = '', used = 0
-/** A UUID of version 4. That of node is a tree of twenty texts, which the inbox would keep with each command: 400 bytes. */
+/** A UUID of version 4, of 120 random bits. That of node is a tree of twenty texts, which the inbox would keep with each command: 450 bytes. */
 const newId = (): string => {
   if (used === chance.length) { chance = randomBytes(4096).toString('latin1'); used = 0 }
   used += 16
