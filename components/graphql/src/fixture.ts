@@ -82,7 +82,11 @@ export interface Logged { readonly level: string; readonly text: string; readonl
 /** Starts a deployment in memory behind a real server, on a free port, in production unless told otherwise. */
 export const serve = async ({ gate = () => TE.right(true), options = {}, ...o }: Partial<Options> & { readonly gate?: Gate; readonly options?: Partial<Numbers> } = {}) => {
   const { functions, handlers, view, ran } = functionsOf(), logged: Logged[] = []
-  const runtime: Runtime = { ...system, log: (level, text, fields) => { logged.push({ level, text, fields }) } }
+  const timers = new Set<object>()
+  const runtime: Runtime = {
+    ...system, log: (level, text, fields) => { logged.push({ level, text, fields }) },
+    after: (ms, call) => { const timer = {}, stop = system.after(ms, () => { timers.delete(timer); call() }); timers.add(timer); return () => { timers.delete(timer); stop() } },
+  }
   let url = ''
   const front = graphql({ typeDefs, port: 0, production: true, listening: at => { url = at }, ...o })
   const app = await run(deployment({
@@ -90,7 +94,7 @@ export const serve = async ({ gate = () => TE.right(true), options = {}, ...o }:
     ports: { gate: { ask: ({ email }) => gate(email) }, rates: { ask: () => shut } },
   }), { runtime, signals: false })
   const before = ran()
-  return { app, url, port: Number(new URL(url).port), path: new URL(url).pathname, logged, ran: () => ran() - before, close: () => app.close() }
+  return { app, url, port: Number(new URL(url).port), path: new URL(url).pathname, logged, ran: () => ran() - before, timers: () => timers.size, close: () => app.close() }
 }
 export type Served = Awaited<ReturnType<typeof serve>>
 /** Starts servers, and closes all of them in the end. */
