@@ -5,7 +5,7 @@ import { build } from './build.mjs'
 import { nearest } from './nearest.mjs'
 import { root, workspaces } from './workspaces.mjs'
 
-const standard = { project: 'basic-async', args: [join(root, 'projects/basic-async/sample.csv')] }
+const standard = 'gql-async', forFiles = 'basic-async'
 
 const projects = workspaces().map(({ dir }) => dir)
   .filter(dir => dir.startsWith('projects/') && existsSync(join(root, dir, 'src/main.ts')))
@@ -13,8 +13,10 @@ const projects = workspaces().map(({ dir }) => dir)
 
 const help = `Runs a project of this repository, built first where that is needed.
 
-  npm start                            ${standard.project} on its sample
-  npm start <project> -- [arguments]   a project; relative paths start where npm was called
+  npm start                                  ${standard}: GraphQL at http://127.0.0.1:4000/graphql
+  PORT=5000 npm start                        the same at another port; 0 takes a free one
+  npm start ${forFiles} -- customers.csv    the customers of a file
+  npm start <project> -- [arguments]         a project; relative paths start where npm was called
 
 projects: ${projects.join(', ') || '(none)'}`
 
@@ -24,19 +26,22 @@ const unknown = name => {
   return [
     `npm start: there is no project '${name}'; the projects are: ${projects.join(', ') || '(none)'}.`,
     ...(near ? [`Did you mean 'npm start ${near}'?`] : []),
-    ...(file ? [`To give the file to a project: npm start ${standard.project} -- ${name}`] : []),
+    ...(file ? [`To give the file to a project: npm start ${forFiles} -- ${name}`] : []),
   ].join('\n')
 }
+
+const tooMuch = args => `npm start: ${standard} takes no arguments, found '${args.join(' ')}'; its port is in the environment: PORT=5000 npm start`
 
 /** What to run, or nothing when there is only something to say. */
 const prepare = async ([first, ...rest]) => {
   if (first === '--help' || first === '-h') return console.log(help)
 
-  const named = first !== undefined && !first.startsWith('-')
-  const project = named ? first : standard.project
-  if (!projects.includes(project)) {
+  const named = first !== undefined && !first.startsWith('-'), project = named ? first : standard
+  const args = named ? rest : first === undefined ? [] : [first, ...rest]
+  const fault = !projects.includes(project) ? unknown(project) : project === standard && args.length > 0 ? tooMuch(args) : undefined
+  if (fault !== undefined) {
     process.exitCode = 2
-    return console.error(unknown(project))
+    return console.error(fault)
   }
 
   const main = join(root, 'projects', project, 'dist/main.js')
@@ -46,7 +51,7 @@ const prepare = async ([first, ...rest]) => {
     process.exitCode = 1
     return console.error(`npm start: ${error.message}`)
   }
-  return { main, args: first === undefined ? standard.args : named ? rest : [first, ...rest] }
+  return { main, args }
 }
 
 const ready = await prepare(process.argv.slice(2))
@@ -55,5 +60,9 @@ if (ready) {
   process.argv = [process.execPath, ready.main, ...ready.args]
   process.chdir(process.env.INIT_CWD ?? process.cwd())
   process.setSourceMapsEnabled(true)
-  await import(pathToFileURL(ready.main).href)
+  try { await import(pathToFileURL(ready.main).href) } catch (error) {
+    if (error?.cause?.syscall === undefined) throw error
+    process.exitCode = 1 // what the system refuses, as a port that is in use, is told whole by the message
+    console.error(`npm start: ${error.message}`)
+  }
 }

@@ -21,6 +21,7 @@ test('every figure audits itself and comes as a line of JSON', () => {
   const names = lines.map(line => String(line['name']))
   for (const name of ['memory/command-64', 'memory/command-1', 'memory/command-64-unvalidated', 'memory/command-1-unvalidated', 'batching/1', 'batching/1000', 'batching/1000-cuts']) assert.ok(names.includes(name), `${name} is not among ${names.join(', ')}`)
   assert.ok(names.some(name => name.startsWith('memory/growth')))
+  for (const name of ['http/floor', 'http/floor-p99', 'http/floor-cached', 'http/floor-load']) assert.ok(names.includes(name), `${name} is not among ${names.join(', ')}`)
 })
 
 test('a name chooses, and an unknown one lists the known', () => {

@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { plain, sameNames, tablesOf, wrong } from './markdown.mjs'
-import { faultsOf, unionOf } from './source.mjs'
+import { plain, sameNames, tableOf, tablesOf, wrong } from './markdown.mjs'
+import { faultsOf, frontCodes, unionOf } from './source.mjs'
 
 const doc = 'docs/errors.md'
 const test = suite('errors')
@@ -16,6 +16,13 @@ test('every reason for not handling a command, and no other', () => {
   const { path, names } = unionOf('notHandled')
   sameNames(table('NotHandled'), names, `NotHandled in ${path}`)
 })
+
+test('each of them over GraphQL', () => {
+  const { path, names } = unionOf('notHandled')
+  sameNames(tableOf(doc, 'NotHandled'), names, `NotHandled in ${path}`)
+})
+
+test('every code of the GraphQL front, and no other', () => sameNames(table('Codes of the GraphQL front'), frontCodes(), 'components/graphql'))
 
 test('each says whether the same id is safe', () => {
   for (const heading of ['NotHandled', 'Rejections']) {

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { root } from '../workspaces.mjs'
 import { blocksOf, wrong } from './markdown.mjs'
 import { comparable, matches } from './output.mjs'
-import { freshClone, shell } from './sandbox.mjs'
+import { freshClone } from './sandbox.mjs'
+import { terminals } from './terminals.mjs'
 
 /** In the clone, done before any test runs; a test that did it again would pull the floor from under the others. */
 const done = ['npm ci', 'npm run build', 'npm test']
@@ -45,12 +46,18 @@ const named = ({ doc, line, path, told }) => {
  * - a source block named after a file in a folder of ours is an excerpt of it;
  * - another source block is a file that the reader writes, a `diff` one that the reader changes;
  * - `sh` is what the reader types, `text` behind it what the reader sees.
+ * A mark above a block (`<!-- fails -->`) says more:
+ * - `fails`: these commands do not end with 0;
+ * - `serves`: the last of these commands is a server at port 4000, here at a free one. It serves until the next server or the end of the doc,
+ *   and ends with 0 at SIGTERM;
+ * - `listens`: a command that prints until the reader stops it; `heard` is a `text` of all that it has shown by then.
  * Whatever else a block is, nobody would notice that it rots: an error. `from`: where the reader stands, `lowtide` is the clone.
  */
 export const follow = async (doc, { from = 'lowtide' } = {}) => {
   const blocks = blocksOf(doc), ofReader = ({ path }) => path !== undefined && !ours.test(path)
   const place = await freshClone(blocks.filter(ofReader).map(({ path }) => path.split('/')[0])), start = join(place, from)
-  let cwd = start, written, last
+  const { mapped, typed, serving, listening, heard, stopped } = terminals(doc, start)
+  let written, last
 
   const write = async (block, make) => {
     const target = join(start, block.path)
@@ -58,25 +65,27 @@ export const follow = async (doc, { from = 'lowtide' } = {}) => {
     await writeFile(target, `${make(existsSync(target) ? await readFile(target, 'utf8') : '').trimEnd()}\n`)
     written = block
   }
-  const type = async ({ line, text, fails }) => {
-    const { code, output, cwd: end } = await shell(from === 'lowtide' ? yetToDo(doc, line, text) : text, cwd)
-    if (fails === (code === 0)) throw wrong(doc, line, `expected these commands ${fails ? 'to fail' : 'to end with 0'}, found ${code}:\n${text}\n${output}`)
-    cwd = end
+  const type = async block => {
+    const text = from === 'lowtide' ? yetToDo(doc, block.line, block.text) : block.text
     written = undefined
-    return output
+    if (block.mark === 'serves') return { lang: 'sh', running: await serving(block, text) }
+    if (block.mark === 'listens') return { lang: 'sh', running: await listening(block, text) }
+    return { lang: 'sh', output: await typed(block, text) }
   }
-  const see = ({ line, text }) => {
-    if (last?.lang !== 'sh') throw wrong(doc, line, 'no command stands before this output')
-    if (!matches(text, last.output)) throw wrong(doc, line, `the reader sees something else than this.\n--- expected\n${comparable(text)}\n--- found\n${comparable(last.output)}`)
+  const see = async ({ line, text, mark }) => {
+    const { running, output } = mark === 'heard' ? { running: heard() } : last?.lang === 'sh' ? last : {}
+    if (!running && output === undefined) throw wrong(doc, line, mark === 'heard' ? 'no command listens' : 'no command stands before this output')
+    const found = output ?? await running.seen(so => matches(text, so))
+    if (!matches(text, found)) throw wrong(doc, line, `the reader sees something else than this.\n--- expected\n${comparable(text)}\n--- found\n${comparable(found)}`)
   }
   const step = async block => {
     const { line, lang, path, text } = block
-    if (lang === 'sh') return { lang, output: await type(block) }
-    if (lang === 'text') see(block)
+    if (lang === 'sh') return type(block)
+    if (lang === 'text') await see(block)
     else if (path === undefined) throw wrong(doc, line, `no test runs this block: expected 'sh', 'text', or one of ${sources.join(', ')}, diff with a file behind it; found '${lang}'`)
     else if (lang === 'diff') await write(block, before => changed(block, before))
     else if (!sources.includes(lang)) throw wrong(doc, line, `expected one of ${sources.join(', ')}, diff; found '${lang}'`)
-    else if (ofReader(block)) await write(block, () => text)
+    else if (ofReader(block)) await write(block, () => mapped(text))
     else await excerpt(block)
     return { lang }
   }
@@ -86,5 +95,9 @@ export const follow = async (doc, { from = 'lowtide' } = {}) => {
       last = await step(block)
     }
     if (written) throw wrong(doc, written.line, `nothing is run after '${written.path}' was written: nobody knows whether it works`)
-  } finally { await rm(place, { recursive: true, force: true }) }
+    await stopped()
+  } finally {
+    await stopped().catch(() => {})
+    await rm(place, { recursive: true, force: true })
+  }
 }

@@ -12,8 +12,8 @@ export const read = doc => readFileSync(join(root, doc), 'utf8')
 export const wrong = (doc, line, message) => new Error(`${doc}:${line} ${message}`)
 
 /**
- * The fenced blocks of a doc, in order. The words behind the fence are the language and a file; `<!-- fails -->` on the line above
- * says that a command is expected not to end with 0. `told` is the text between the block before and this one.
+ * The fenced blocks of a doc, in order. The words behind the fence are the language and a file; `mark` is the word of a comment on the
+ * line above, as in `<!-- fails -->` (see `follow`). `told` is the text between the block before and this one.
  */
 export const blocksOf = (doc, text = read(doc)) => {
   const blocks = []
@@ -27,7 +27,7 @@ export const blocksOf = (doc, text = read(doc)) => {
     } else if (open) open.lines.push(line)
     else if (fence) {
       const [lang = '', path] = fence[1].trim().split(/\s+/)
-      open = { doc, line: i + 1, lang, path, fails: told.at(-1) === '<!-- fails -->', told: told.join('\n'), lines: [] }
+      open = { doc, line: i + 1, lang, path, mark: /^<!-- (\S+) -->$/.exec(told.at(-1) ?? '')?.[1], told: told.join('\n'), lines: [] }
     } else told.push(line)
   }
   if (open) throw wrong(doc, open.line, 'this block is never closed')

@@ -19,7 +19,7 @@ const ofNpm = /^npm_(?!config_)|^npm_config_(call|local_prefix|package)$|^INIT_C
 /** As for somebody at a terminal of his own: not inside of `npm test`. */
 const surroundings = () => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !ofNpm.test(name))),
-  NO_COLOR: '1', npm_config_prefer_offline: 'true', npm_config_audit: 'false', npm_config_fund: 'false', npm_config_update_notifier: 'false',
+  NO_COLOR: '1', CURL_HOME: join(root, 'scripts/docs'), npm_config_prefer_offline: 'true', npm_config_audit: 'false', npm_config_fund: 'false', npm_config_update_notifier: 'false',
 })
 
 /** Runs commands; tells all that they print, how they end, and the folder in which they end. */
@@ -30,3 +30,25 @@ export const shell = (script, cwd) => new Promise(resolve => {
   child.stdio[3].setEncoding('utf8').on('data', text => { end += text })
   child.on('close', code => resolve({ code, output, cwd: end.trim() || cwd }))
 })
+
+/**
+ * Runs a command that does not end by itself, as in a terminal of its own. `seen` waits until what it has printed is as wanted, or it has
+ * ended, or for 20 s, and tells what it has printed; `stop` is a SIGTERM, and tells how it ends.
+ */
+export const staying = (command, cwd) => {
+  const child = spawn('bash', ['-c', `exec env ${command}`], { cwd, env: { ...surroundings(), PORT: '0' }, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = '', over = false
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => { output += text })
+  const ended = new Promise(resolve => { child.on('close', (code, signal) => { over = true; resolve(code ?? signal) }) })
+  return {
+    seen: async wanted => {
+      for (const begun = Date.now(); !wanted(output) && !over && Date.now() - begun < 20_000;) await new Promise(resolve => { setTimeout(resolve, 20) })
+      return output
+    },
+    stop: () => {
+      child.kill('SIGTERM')
+      const late = setTimeout(() => child.kill('SIGKILL'), 10_000)
+      return ended.finally(() => clearTimeout(late))
+    },
+  }
+}

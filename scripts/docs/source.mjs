@@ -30,3 +30,7 @@ export const faultsOf = () => {
   if (faults.length < 10) throw new Error(`expected the faults of wiring as calls of say(\`…\`) in components/run/src, found ${faults.length}; if they are made otherwise now, read them otherwise here`)
   return faults
 }
+
+/** The codes that the GraphQL front makes itself. */
+export const frontCodes = () => [...new Set(files('components/graphql/src').filter(path => path.endsWith('.ts') && !path.endsWith('.test.ts'))
+  .flatMap(path => [...readFileSync(join(root, path), 'utf8').matchAll(/\b(?:failure|mask)\('([\w-]+)'|\brefuse\(response, \d+, '([\w-]+)'/g)].map(match => match[1] ?? match[2])))]

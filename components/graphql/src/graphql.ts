@@ -68,7 +68,7 @@ const start = async ({ intake, runtime, functions, o, n, production, path, host,
   const server = createServer({ requestTimeout: n.request, headersTimeout: Math.min(n.headers, n.request), connectionsCheckingInterval: Math.min(1_000, n.request) }, listen).on('clientError', bad)
 
   const address = await new Promise<{ port: number }>((resolve, reject) => {
-    server.once('error', (e: NodeJS.ErrnoException) => reject(new Error(e.code === 'EADDRINUSE' ? `graphql: port ${port} on ${host} is in use; give another one (PORT=0 takes a free one)` : `graphql: cannot listen on ${host}:${port}: ${e.message}`)))
+    server.once('error', (e: NodeJS.ErrnoException) => reject(new Error(e.code === 'EADDRINUSE' ? `graphql: port ${port} on ${host} is in use; give another one (PORT=0 takes a free one)` : `graphql: cannot listen on ${host}:${port}: ${e.message}`, { cause: e })))
     server.listen(port, host, () => { const a = server.address(); resolve(typeof a === 'object' && a !== null ? a : { port }) })
   })
   server.on('error', log('error')) // a connection that could not be taken ends nothing else

@@ -41,7 +41,8 @@ export const listener = ({ yoga, path, limits, identify, ready, mask, mine, prod
     if (fault !== undefined) return refuse(response, 400, 'invalid', fault)
     const { json, stream } = accepted(request.headers.accept), given = Object.assign(request, { body: params })
     if (json === undefined || stream) return handOver(given, response, { asking })
-    const known = await Promise.resolve(resultOf({ params, request: request as never }, { asking, request } as Served)).catch((e: unknown): ExecutionResult => ({ errors: [mine(e)] }))
+    let known: Awaited<ReturnType<typeof resultOf>>
+    try { known = await resultOf({ params, request: request as never }, { asking, request } as Served) } catch (e) { known = { errors: [mine(e)] } }
     if (known !== undefined && Symbol.asyncIterator in known) {
       await known[Symbol.asyncIterator]().return?.()
       return refuse(response, 406, 'invalid', 'a subscription is answered as a stream; expected the header accept: text/event-stream')
