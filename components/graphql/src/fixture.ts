@@ -132,3 +132,25 @@ export const raw = (path: string, body: string, headers: readonly string[] = [])
   [`POST ${path} HTTP/1.1`, 'host: localhost', `content-type: ${json}`, `content-length: ${Buffer.byteLength(body)}`, ...headers, '', body].join('\r\n')
 /** Of a subscription; ends with the socket. */
 export const subscribing = (path: string, headers: readonly string[] = []): string => raw(path, JSON.stringify({ query: 'subscription { Opened { id email } }' }), ['accept: text/event-stream', ...headers])
+
+/** What a process holds: bytes after a collection, timers of ours (each caller who waits has one), sockets. */
+export interface Held { readonly heap: number; readonly external: number; readonly timers: number; readonly sockets: number }
+/** `now`: without a collection. */
+export type Question = 'held' | 'now' | 'shut' | 'open'
+/** Serves in a process of its own, as far as JSON can say how, and answers over IPC. */
+export const answering = async (o: Parameters<typeof serve>[0]): Promise<void> => {
+  const waiting: (() => void)[] = []
+  let shut = false
+  const s = await serve({ ...o, gate: () => TE.fromTask(() => new Promise<boolean>(resolve => { if (shut) waiting.push(() => resolve(true)); else resolve(true) })) })
+  const held = (collect: boolean): Held => {
+    if (collect) { globalThis.gc?.(); globalThis.gc?.() }
+    const { heapUsed, external } = process.memoryUsage()
+    return { heap: heapUsed, external, timers: s.timers(), sockets: process.getActiveResourcesInfo().filter(r => r === 'TCPSocketWrap').length }
+  }
+  process.on('message', (question: Question) => {
+    if (question === 'shut') shut = true
+    if (question === 'open') { shut = false; for (const go of waiting.splice(0)) go() }
+    process.send?.(held(question === 'held'))
+  }).on('disconnect', () => process.exit())
+  process.send?.(s.url)
+}
