@@ -81,7 +81,7 @@ const repeated = (n, text) => Array.from({ length: n }, (_, i) => text.replaceAl
 const examples = [
   [200, { body: word1 }],
   [200, { body: asking('{') }, 'GRAPHQL_PARSE_FAILED'],
-  [200, { body: '{}' }, 'BAD_REQUEST'],
+  [400, { body: '{}' }, 'invalid'],
   [200, { body: asking('{ Wrod }') }, 'GRAPHQL_VALIDATION_FAILED'],
   [200, { body: asking(`{ ${repeated(limits.tokens, 'a')} }`) }, 'GRAPHQL_PARSE_FAILED'],
   [200, { body: asking(`{ ${repeated(limits.aliases + 1, 'a#: Word(text: "a") { text }')} }`) }, 'too-complex'],
@@ -91,17 +91,18 @@ const examples = [
   [302, { method: 'GET', headers: {}, path: '/' }],
   [400, { body: '{' }, 'invalid'],
   [400, { body: '[]' }, 'invalid'],
-  [400, { body: '{}', headers: specific }, 'BAD_REQUEST'],
+  [400, { body: '{}', headers: specific }, 'invalid'],
   [400, { body: asking('query A($text: String!) { Word(text: $text) { text } }') }],
   [400, { body: word1, headers: { ...asJson, 'idempotency-key': 'order 66' } }, 'invalid'],
   [401, { body: word1, headers: { ...asJson, authorization: 'nobody' } }, 'unauthenticated'],
   [404, { body: word1, path: '/elsewhere' }, 'invalid'],
-  [405, { body: word1, method: 'PUT' }, 'BAD_REQUEST'],
+  [405, { body: word1, method: 'PUT' }, 'invalid'],
   [405, { method: 'GET', headers: {}, path: `/graphql?query=${encodeURIComponent('mutation { Say(text: "a") { commandId } }')}` }, 'BAD_REQUEST'],
   [406, { body: word1, headers: { ...asJson, accept: 'image/png' } }],
   [413, { body: `"${'a'.repeat(limits.body)}"` }, 'too-large'],
   [415, { body: word1, headers: { 'content-type': 'text/plain' } }, 'invalid'],
-  [500, { body: word1, headers: { ...asJson, authorization: 'broken' } }, 'internal'],
+  [401, { body: word1, headers: { ...asJson, authorization: 'broken' } }, 'unauthenticated'],
+  [431, { body: word1, headers: { ...asJson, 'x-large': 'x'.repeat(20_000) } }, 'too-large'],
 ]
 
 test('every status', () => serving(false, async (url, _log, app) => {
@@ -137,7 +138,7 @@ test('what broke is in the message in development, and only in the log in produc
       assert.is(/secret of/.test(message), !production, `${extensions.code}: ${message}`)
       assert.ok(log.some(([, text]) => text.includes(extensions.id) && text.includes('secret of')), `${extensions.code} is not in the log under ${extensions.id}`)
     }
-    assert.equal(codes, ['failed', 'projection-parked', 'failed', 'internal'])
+    assert.equal(codes, ['failed', 'projection-parked', 'failed', 'unauthenticated'])
     for (const code of [...codes, 'unavailable']) assert.match(told, `\`${code}\``)
   })
 })

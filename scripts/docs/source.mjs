@@ -33,4 +33,4 @@ export const faultsOf = () => {
 
 /** The codes that the GraphQL front makes itself. */
 export const frontCodes = () => [...new Set(files('components/graphql/src').filter(path => path.endsWith('.ts') && !path.endsWith('.test.ts'))
-  .flatMap(path => [...readFileSync(join(root, path), 'utf8').matchAll(/\b(?:failure|mask)\('([\w-]+)'|\brefuse\(response, \d+, '([\w-]+)'/g)].map(match => match[1] ?? match[2])))]
+  .flatMap(path => [...readFileSync(join(root, path), 'utf8').matchAll(/\b(?:failure|mask)\('([\w-]+)'|(?:\brefuse\(response, |\[)\d{3}, '([\w-]+)'/g)].map(match => match[1] ?? match[2])))]

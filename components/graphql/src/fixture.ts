@@ -82,7 +82,11 @@ export interface Logged { readonly level: string; readonly text: string; readonl
 /** Starts a deployment in memory behind a real server, on a free port, in production unless told otherwise. */
 export const serve = async ({ gate = () => TE.right(true), options = {}, ...o }: Partial<Options> & { readonly gate?: Gate; readonly options?: Partial<Numbers> } = {}) => {
   const { functions, handlers, view, ran } = functionsOf(), logged: Logged[] = []
-  const runtime: Runtime = { ...system, log: (level, text, fields) => { logged.push({ level, text, fields }) } }
+  const timers = new Set<object>()
+  const runtime: Runtime = {
+    ...system, log: (level, text, fields) => { logged.push({ level, text, fields }) },
+    after: (ms, call) => { const timer = {}, stop = system.after(ms, () => { timers.delete(timer); call() }); timers.add(timer); return () => { timers.delete(timer); stop() } },
+  }
   let url = ''
   const front = graphql({ typeDefs, port: 0, production: true, listening: at => { url = at }, ...o })
   const app = await run(deployment({
@@ -90,7 +94,7 @@ export const serve = async ({ gate = () => TE.right(true), options = {}, ...o }:
     ports: { gate: { ask: ({ email }) => gate(email) }, rates: { ask: () => shut } },
   }), { runtime, signals: false })
   const before = ran()
-  return { app, url, port: Number(new URL(url).port), path: new URL(url).pathname, logged, ran: () => ran() - before, close: () => app.close() }
+  return { app, url, port: Number(new URL(url).port), path: new URL(url).pathname, logged, ran: () => ran() - before, timers: () => timers.size, close: () => app.close() }
 }
 export type Served = Awaited<ReturnType<typeof serve>>
 /** Starts servers, and closes all of them in the end. */
@@ -128,3 +132,25 @@ export const raw = (path: string, body: string, headers: readonly string[] = [])
   [`POST ${path} HTTP/1.1`, 'host: localhost', `content-type: ${json}`, `content-length: ${Buffer.byteLength(body)}`, ...headers, '', body].join('\r\n')
 /** Of a subscription; ends with the socket. */
 export const subscribing = (path: string, headers: readonly string[] = []): string => raw(path, JSON.stringify({ query: 'subscription { Opened { id email } }' }), ['accept: text/event-stream', ...headers])
+
+/** What a process holds: bytes after a collection, timers of ours (each caller who waits has one), sockets. */
+export interface Held { readonly heap: number; readonly external: number; readonly timers: number; readonly sockets: number }
+/** `now`: without a collection. */
+export type Question = 'held' | 'now' | 'shut' | 'open'
+/** Serves in a process of its own, as far as JSON can say how, and answers over IPC. */
+export const answering = async (o: Parameters<typeof serve>[0]): Promise<void> => {
+  const waiting: (() => void)[] = []
+  let shut = false
+  const s = await serve({ ...o, gate: () => TE.fromTask(() => new Promise<boolean>(resolve => { if (shut) waiting.push(() => resolve(true)); else resolve(true) })) })
+  const held = (collect: boolean): Held => {
+    if (collect) { globalThis.gc?.(); globalThis.gc?.() }
+    const { heapUsed, external } = process.memoryUsage()
+    return { heap: heapUsed, external, timers: s.timers(), sockets: process.getActiveResourcesInfo().filter(r => r === 'TCPSocketWrap').length }
+  }
+  process.on('message', (question: Question) => {
+    if (question === 'shut') shut = true
+    if (question === 'open') { shut = false; for (const go of waiting.splice(0)) go() }
+    process.send?.(held(question === 'held'))
+  }).on('disconnect', () => process.exit())
+  process.send?.(s.url)
+}

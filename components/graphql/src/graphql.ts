@@ -3,6 +3,7 @@ import type { Front, Intake } from '@lowtide/run'
 import type { GraphQLSchema } from 'graphql'
 import { createYoga } from 'graphql-yoga'
 import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
 import { bind } from './bind.js'
 import { masked, masking } from './errors.js'
 import { faultsIn } from './faults.js'
@@ -71,6 +72,8 @@ const start = async ({ intake, runtime, functions, o, n, production, path, host,
     server.listen(port, host, () => { const a = server.address(); resolve(typeof a === 'object' && a !== null ? a : { port }) })
   })
   server.on('error', log('error')) // a connection that could not be taken ends nothing else
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => { sockets.add(socket); socket.once('close', () => sockets.delete(socket)) })
   o.listening?.(`http://${host.includes(':') ? `[${host}]` : host}:${address.port}${path}`)
 
   let closing: Promise<void> | undefined
@@ -78,7 +81,11 @@ const start = async ({ intake, runtime, functions, o, n, production, path, host,
   const close = async (): Promise<void> => {
     const closed = new Promise<void>(resolve => { server.close(() => resolve()) })
     await events.close()
-    const sweep = (): void => { server.closeIdleConnections(); stopSweep = runtime.after(20, sweep) }
+    const sweep = (): void => {
+      server.closeIdleConnections()
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy() // to Node, who never said a word is busy
+      stopSweep = runtime.after(20, sweep)
+    }
     let stopSweep = (): void => {}
     sweep()
     let stop = runtime.after(n.grace, () => { giveUp(); stop = runtime.after(lastWords, () => server.closeAllConnections()) })

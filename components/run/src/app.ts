@@ -111,6 +111,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
       unwatch(); stopPoll()
       await grace(Promise.all(consumers.map(c => c.close())))
       await grace(Promise.all(lanes.map(l => l.idle())))
+      for (const l of lanes) l.close()
       waits.close()
       await opened.right.close()
     })(),

@@ -11,20 +11,21 @@ export const parkedOf = (h: AnyDecider, message: Message, at: { channel: string;
   ...(message.type === '' ? { raw: String(message.data) } : { message }),
 })
 
+const shut: Settled = E.left({ failure: 'this process is closing', retry: true, fenced: true })
 /**
  * One owning group's queue: one batch in flight; what arrives meanwhile makes the next one. A key whose message failed waits, in order, until
  * the retries are over (full-jitter backoff: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); other keys go on.
  */
 export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
-  const queue: Job[] = [], waiting = new Map<string, Job[]>(), held = new Map<string, string>(), idle: (() => void)[] = []
-  let busy = false, open = 0
+  const queue: Job[] = [], waiting = new Map<string, Job[]>(), held = new Map<string, string>(), idle: (() => void)[] = [], retries = new Map<Job, () => void>()
+  let busy = false, open = 0, closed = false
 
   const kick = (): void => {
     if (busy || queue.length === 0) return
     busy = true
     runtime.soon(flush)
   }
-  const submit = (job: Job): void => { queue.push(job); kick() }
+  const submit = (job: Job): void => { if (closed) job.settle(shut); else { queue.push(job); kick() } }
   const flush = (): void => void execute(queue.splice(0, unitLimit), admit).then(() => { if (queue.length > 0) runtime.soon(flush); else busy = false })
   /** Law 4 and law 7: behind a failed message of its key a job waits here, behind a parked one it is parked too. */
   const admit = (job: Job): boolean => {
@@ -54,7 +55,7 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
       return end(job, ticket, why.last ? E.left(why.last) : result)
     }
     const failure = result.left, { redrive } = ticket
-    if (failure.fenced) return end(job, ticket, result)
+    if (failure.fenced || closed) return end(job, ticket, E.left({ ...failure, fenced: true }))
     if (!job.first) {
       const behind = waiting.get(job.key)
       if (behind) { behind.push(job); return undefined }
@@ -65,7 +66,7 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
     job.attempts++
     if (job.do !== 'run' || (failure.retry && redrive === undefined && job.attempts <= times)) {
       job.losses = 0
-      runtime.after(runtime.random() * Math.min(options.backoffCap, options.backoffBase * 2 ** (job.attempts - 1)), () => submit(job))
+      retries.set(job, runtime.after(runtime.random() * Math.min(options.backoffCap, options.backoffBase * 2 ** (job.attempts - 1)), () => { retries.delete(job); submit(job) }))
       return undefined
     }
     if (job.handler.settings.each === 'instance') { runtime.log('error', `'${job.handler.name}' gave up: ${failure.failure}`, { message: job.message.id }); return end(job, ticket, result) }
@@ -94,6 +95,14 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
     },
     idle: (): Promise<void> => open === 0 ? Promise.resolve() : new Promise(resolve => { idle.push(resolve) }),
     inFlight: (): number => open,
+    /** Nothing is tried again: what is not done by now is left to whoever has its messages next. */
+    close: (): void => {
+      closed = true
+      const left = [...queue.splice(0), ...retries.keys()]
+      for (const stop of retries.values()) stop()
+      retries.clear()
+      for (const job of left) job.settle(shut)
+    },
   }
 }
 export type Lane = ReturnType<typeof lane>
