@@ -31,7 +31,7 @@ export const looking = (env: Fetching, runtime: Pick<Runtime, 'soon'>) => {
     if (together.length > 0) void answer(together)
     for (const a of asked) if (asksPort(a)) void answer([a])
   }
-  return (lookups: Lookups | Then): Promise<E.Either<Failure, Answers>> => new Promise(done => {
+  return (lookups: Lookups | Then, done: (a: E.Either<Failure, Answers>) => void): void => {
     if (waiting.push({ lookups, found: {}, done }) === 1) runtime.soon(() => { const all = waiting; waiting = []; enter(all) })
-  })
+  }
 }
