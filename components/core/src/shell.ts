@@ -87,6 +87,7 @@ export interface Consumer { readonly name: string; readonly channels: readonly C
  * - A published message reaches every consumer at least once (1, 5); within a (channel, key) in order (4); different keys may share a partition.
  * - A partition has one owner at a time per consumer, which holds its newest `fence`.
  * - A new owner gets a batch at once, an empty one where there is nothing to read: so it knows what it holds.
+ * - A message that is frozen is so through and through: its reader may hand it on as it is.
  * - The next batch of a partition comes when the promise of the last one resolves, so a slow consumer holds few (10).
  * - A subscription starts behind the store's checkpoint; what is not yet behind one comes again.
  */

@@ -11,7 +11,7 @@ type Track = Slot['track'] & { readonly open: Slot[] }
 /** Feeds one handler from its channels: opens each message, keeps its place until it is done, holds what is parked. */
 export const consume = async ({ handler, lane, store, transport, runtime, options }: Consuming) => {
   const consumer = consumerOf(handler), tracks = new Map<string, Track>(), room = new Set<() => void>()
-  const life = { closed: false }
+  const life = { closed: false }, types = new Map(handler.in.map(t => [t.type, t]))
   const trackId = (channel: string, partition: string): string => `${channel}\u0000${partition}`
 
   /** A new owner loads the held keys first (law 7). */
@@ -42,11 +42,11 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
 
   const batch = async (b: Batch): Promise<void> => {
     const track = await trackOf(b)
-    for (const [i, { position, message: m }] of b.deliveries.entries()) {
-      const slot: Slot = { position, done: false, track }, done = (): void => { slot.done = true; wake() }
+    for (let i = 0; i < b.deliveries.length; i++) {
+      const { position, message: m } = b.deliveries[i]!, slot: Slot = { position, done: false, track }, done = (): void => { slot.done = true; wake() }
       track.open.push(slot)
       if ('raw' in m) { lane.take(handler, { ...blank(b.channel, m.key ?? ''), id: `${b.channel}/${b.partition}/${position}`, data: m.raw, time: new Date(runtime.now()).toISOString() }, b.channel, { slot, unfit: m.reason, done }); continue }
-      const type = handler.in.find(t => t.type === m.type)
+      const type = types.get(m.type)
       if (type === undefined) { // not ours: the checkpoint moves over it, with the last of the batch
         if (i === b.deliveries.length - 1) lane.take(handler, m, b.channel, { slot, skip: true, done })
         else done()
