@@ -1,7 +1,9 @@
 // time limit: 120 s
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { root } from './workspaces.mjs'
@@ -47,11 +49,15 @@ test('what it prints can be pasted', async () => {
   const { child, ended, prints } = running(process.execPath, ['scripts/start.mjs'], { PORT: '0' })
   try {
     const [, call] = await prints(/ {2}(curl [^]*?)\n\n/)
-    const { code, stdout } = await running('bash', ['-c', call]).ended
+    const { code, stdout } = await running('bash', ['-c', call], { CURL_HOME: join(root, 'scripts/docs') }).ended
     assert.is(code, 0)
     assert.match(stdout, /^\{"data":\{"InviteCustomer":\{"id":"[\w-]+","invited":true\}\}\}$/)
+    await prints(/a mail/)
   } finally { child.kill('SIGTERM') }
-  assert.is((await ended).code, 0)
+  const { code, stdout } = await ended
+  assert.is(code, 0)
+  const [greeting, mail] = stdout.replaceAll(/:\d+\/graphql/g, ':4000/graphql').split(/(?<=Ctrl-C stops it\.\n)/)
+  for (const text of [greeting, mail]) assert.ok(readFileSync(join(root, 'projects/gql-async/README.md'), 'utf8').includes(`\`\`\`\n${text}\`\`\``), `the project's README does not show this:\n${text}`)
 })
 
 test('a port that is in use, or none, is told in one line', async () => {

@@ -29,6 +29,10 @@ export interface Benchmark {
   names(effort: Effort): readonly string[]
   /** At least the figures that are wanted, each as soon as it is there. */
   run(effort: Effort, wanted: ReadonlySet<string>): AsyncIterable<Figure>
+  /** What it needs that is not here from the start. It is left out until somebody asks for it by name. */
+  readonly extra?: { readonly name: string; installed(): boolean; install(): Promise<void> }
+  /** What a reader must know beside the figures. */
+  readonly notes?: readonly string[]
 }
 
 export const median = (numbers: readonly number[]): number => {

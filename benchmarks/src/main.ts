@@ -5,9 +5,11 @@ import { type Benchmark, full, quick } from './figure.js'
 import { growth } from './growth.js'
 import { abuse } from './http/abuse.js'
 import { floor } from './http/floor.js'
+import { mutation } from './http/mutation.js'
+import { peers } from './peers.js'
 import { jsonLine, table } from './report.js'
 
-const benchmarks: readonly Benchmark[] = [...command, ...batching, growth, floor, abuse]
+const benchmarks: readonly Benchmark[] = [...command, ...batching, growth, ...peers, floor, mutation, abuse]
 const usage = 'usage: npm run bench [name] -- [--json] [--quick]; a name is the beginning of a figure\'s name'
 
 const main = async (): Promise<void> => {
@@ -18,16 +20,25 @@ const main = async (): Promise<void> => {
 
   const { machine, head, line } = table(wanted)
   if (!values.json) console.log(`${machine()}\n\n${head()}`)
+  const leftOut: string[] = [], notes = new Set<string>()
   for (const benchmark of benchmarks) {
-    const names = new Set(benchmark.names(effort).filter(name => wanted.includes(name)))
+    const names = new Set(benchmark.names(effort).filter(name => wanted.includes(name))), { extra } = benchmark
     if (names.size === 0) continue
     try {
+      if (extra && !extra.installed()) {
+        if (!positionals.some(prefix => prefix.startsWith(extra.name))) { leftOut.push(...names); continue }
+        await extra.install()
+      }
       for await (const f of benchmark.run(effort, names)) if (names.has(f.name)) console.log(values.json ? jsonLine(f) : line(f))
+      for (const note of benchmark.notes ?? []) notes.add(note)
     } catch (error) {
       console.error(`${[...names].join(', ')}: ${error instanceof Error ? error.stack : String(error)}`)
       process.exitCode = 1
     }
   }
+  if (values.json) return
+  if (notes.size > 0) console.log(`\n${[...notes].join('\n')}`)
+  if (leftOut.length > 0) console.log(`\nleft out, not installed: ${leftOut.join(', ')}; asked for by that name, they are installed first`)
 }
 
 await main().catch((error: unknown) => {

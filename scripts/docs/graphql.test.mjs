@@ -12,7 +12,7 @@ import { follow } from './follow.mjs'
 import { plain, sameNames, tableOf, tablesOf, wrong } from './markdown.mjs'
 
 const doc = 'docs/graphql.md'
-const units = ['aliases', 'bytes', 'directives', 'events', 'levels', 'ms', 'pairs', 'points', 'subscriptions', 'tokens']
+const units = ['aliases', 'bytes', 'directives', 'events', 'levels', 'ms', 'pairs', 'points', 'requests', 'subscriptions', 'tokens']
 const test = suite('graphql')
 
 test('its commands and files do what it says', () => follow(doc))
@@ -39,7 +39,8 @@ const say = commandHandler({
 })
 const wordsView = projector({ meta: { name: 'words-view', in: [Said], uses: [words] }, write: { Said: ({ data }) => data.text === 'project' ? broken('the projector') : [words.put(data)] } })
 const word = query({ meta: { name: 'Word', args: z.object({ text: z.string() }), uses: [words] }, lookup: args => ({ row: words.get(args.text) }), answer: ({ row }, args) => args.text === 'answer' ? broken('the query') : row })
-const typeDefs = 'type Mutation { Say(text: String!): Said } type Said { commandId: ID! } type Query { Word(text: String!): Word } type Word { text: String! }'
+const typeDefs = 'type Mutation { Say(text: String!): Said } type Said { commandId: ID! } type Query { Word(text: String!): Word } type Word { text: String! } type Subscription { Said: Word! }'
+const hears = ({ actor }) => actor !== 'deaf' || broken('hears')
 const identify = ({ headers: { authorization } }) => authorization === 'broken' ? broken('identify') : authorization === 'nobody' ? null : { actor: authorization }
 
 /** Serves while a task runs; the task is given the URL and what is logged. */
@@ -48,10 +49,11 @@ const serving = async (production, task) => {
   let url
   const app = await run(deployment({
     functions: [{ say, wordsView, word }], shell: memory(), options: { retries: 0 },
-    processes: { all: [say, wordsView, graphql({ typeDefs, identify, production, port: 0, limits: { request: 300, headers: 300 }, listening: at => { url = at } })] },
+    processes: { all: [say, wordsView, graphql({ typeDefs, identify, hears, production, port: 0, limits: { request: 300, headers: 300 }, listening: at => { url = at } })] },
   }), { signals: false, runtime: { ...system, log: (...entry) => log.push(entry) } })
   try { await task(url, log, app) } finally { await app.close() }
 }
+const pause = ms => new Promise(resolve => { setTimeout(resolve, ms) })
 const asJson = { 'content-type': 'application/json' }
 /** `fetch` follows redirects and fills in headers; this does neither. */
 const call = (url, { method = 'POST', headers = asJson, body = '', path }) => new Promise((resolve, reject) => {
@@ -114,7 +116,7 @@ test('every status', () => serving(false, async (url, _log, app) => {
   assert.equal(await call(url, ready), { status: 200, body: { status: 'ok' } })
   assert.equal(await call(url, { ...ready, path: '/health/live' }), { status: 200, body: { status: 'ok' } })
   assert.is(await inParts(url, 'GET /health/ready HTTP/1.1\r\nconnection: close\r\n', async () => {
-    await new Promise(resolve => { setTimeout(resolve, 50) })
+    await pause(50)
     void app.close()
     return 'host: a\r\n\r\n'
   }), 503)
@@ -140,6 +142,24 @@ test('what broke is in the message in development, and only in the log in produc
     for (const code of [...codes, 'unavailable']) assert.match(told, `\`${code}\``)
   })
 })
+
+test('a hears that throws ends its own subscription, and no event comes twice to others', () => serving(true, async (url, log, app) => {
+  const heard = { ann: '', deaf: '', bob: '' }
+  const ended = await Promise.all(Object.keys(heard).map(async actor => {
+    const response = await fetch(url, { method: 'POST', headers: { ...asJson, accept: 'text/event-stream', authorization: actor }, body: asking('subscription { Said { text } }') })
+    return (async () => { for await (const part of response.body.pipeThrough(new TextDecoderStream())) heard[actor] += part })
+  }).map(opened => opened.then(read => ({ read: read() }))))
+  for (const text of ['a', 'b']) await call(url, { body: asking(`mutation { Say(text: "${text}") { commandId } }`) })
+  for (const begun = Date.now(); Date.now() - begun < 10_000 && !(/complete/.test(heard.deaf) && ['ann', 'bob'].every(actor => /"a"[^]*"b"|"b"[^]*"a"/.test(heard[actor])));) await pause(20)
+  await pause(200) // what comes twice comes now
+  await app.close()
+  await Promise.all(ended.map(({ read }) => read))
+  for (const actor of ['ann', 'bob']) assert.equal([...heard[actor].matchAll(/"text":"(\w)"/g)].map(match => match[1]).toSorted(), ['a', 'b'], actor)
+  const { errors: [{ message, extensions }] } = JSON.parse(/data: (.+)/.exec(heard.deaf)[1])
+  assert.is(extensions.code, 'internal')
+  assert.not.match(message, 'secret')
+  assert.ok(log.some(([, text]) => text.includes(extensions.id)))
+}))
 
 test('in production nothing helps to guess the schema', () => serving(true, async url => {
   assert.is((await call(url, { method: 'GET', headers: { accept: 'text/html' }, path: '/' })).status, 404)

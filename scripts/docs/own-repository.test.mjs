@@ -1,4 +1,4 @@
-// time limit: 120 s
+// time limit: 240 s
 import { test } from 'uvu'
 import { follow } from './follow.mjs'
 

@@ -33,7 +33,7 @@ export const shell = (script, cwd) => new Promise(resolve => {
 
 /**
  * Runs a command that does not end by itself, as in a terminal of its own. `seen` waits until what it has printed is as wanted, or it has
- * ended, or for 20 s, and tells what it has printed; `stop` is a SIGTERM, and tells how it ends.
+ * ended, or for 30 s, and tells what it has printed; `stop` is a SIGTERM, and tells how it ends.
  */
 export const staying = (command, cwd) => {
   const child = spawn('bash', ['-c', `exec env ${command}`], { cwd, env: { ...surroundings(), PORT: '0' }, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -42,7 +42,7 @@ export const staying = (command, cwd) => {
   const ended = new Promise(resolve => { child.on('close', (code, signal) => { over = true; resolve(code ?? signal) }) })
   return {
     seen: async wanted => {
-      for (const begun = Date.now(); !wanted(output) && !over && Date.now() - begun < 20_000;) await new Promise(resolve => { setTimeout(resolve, 20) })
+      for (const begun = Date.now(); !wanted(output) && !over && Date.now() - begun < 30_000;) await new Promise(resolve => { setTimeout(resolve, 20) })
       return output
     },
     stop: () => {

@@ -4,13 +4,15 @@ import { type Trace, facts, keyOfLookup } from './overlay.js'
 import type { AnyPort, Failure } from './port.js'
 import { type Schema, parse } from './schema.js'
 import type { Bindings, Store, TableLookup } from './shell.js'
-import type { AnyTable, Lookup, Lookups, Then } from './table.js'
+import type { AnyTable, Ask, Lookup, Lookups, Then } from './table.js'
 
 export interface Fetching { readonly store: Pick<Store, 'fetch' | 'seen'>; readonly tables: ReadonlyMap<string, AnyTable>; readonly bindings: Bindings; readonly ports: ReadonlyMap<string, AnyPort> }
 export const failureOf = (e: unknown): Failure => typeof e === 'object' && e !== null && 'failure' in e ? e as Failure : { failure: e instanceof Error ? e.message : String(e), retry: true }
 export const isThen = (l: Lookups | Then): l is Then => typeof l['next'] === 'function'
 
 const ofTable = (l: Lookup): l is Lookup & TableLookup => l.ask.op === 'get' || l.ask.op === 'by' || l.ask.op === 'where'
+type Acting = Lookup & { readonly ask: Extract<Ask, { op: 'ask' | 'effect' }> }
+const ofEffect = (l: Lookup): l is Acting => l.ask.op === 'effect'
 /** Tables and ports have names apart. */
 const idOf = (l: Lookup): string => ofTable(l) ? keyOfLookup(l) : `${l.ask.op}\u0000\u0000${l.lookup}\u0000${l.ask.at}`
 const fitting = (schema: Schema, value: unknown, what: string): E.Either<Failure, unknown> => {
@@ -23,9 +25,10 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
   const known = facts(), had = new Set<string>()
   let asked: Map<string, E.Either<Failure, unknown>> | undefined
 
-  const perform = async (port: string, data: unknown, id: string): Promise<E.Either<Failure, unknown>> => {
-    const done = await store.seen([{ consumer: `effect-${port}`, id }])()
-    return E.isLeft(done) || done.right.length > 0 ? done : bindings[port]!.effect!(data, id)()
+  /** What a mark says is done is not done again: one question for all of a batch. */
+  const perform = (effects: readonly Acting[]): ((l: Acting) => Promise<E.Either<Failure, unknown>>) => {
+    const asked = store.seen(effects.map(l => ({ consumer: `effect-${l.lookup}`, id: l.ask.at })))().then(E.map(marks => new Set(marks.map(m => `${m.consumer}\u0000${m.id}`))))
+    return l => asked.then(known => E.isLeft(known) ? known : known.right.has(`effect-${l.lookup}\u0000${l.ask.at}`) ? E.right(undefined) : bindings[l.lookup]!.effect!(l.ask.args, l.ask.at)())
   }
   const askPort = async (port: string, value: unknown): Promise<E.Either<Failure, unknown>> => {
     const shape = ports.get(port)!.shape.ask!, args = fitting(shape.args, value, `the arguments of port '${port}'`)
@@ -34,17 +37,17 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
     return E.isLeft(answer) ? answer : fitting(shape.answer, answer.right, `the answer of port '${port}'`)
   }
   const fetch = (wanted: readonly Lookup[]): Promise<Failure | undefined> => { // promises, not `await`: each frame would cost a kilobyte
-    const rows: TableLookup[] = [], keys: string[] = [], asks: Promise<void>[] = []
+    const rows: TableLookup[] = [], keys: string[] = [], effects: Acting[] = [], asks: Promise<void>[] = []
+    const ask = (l: Lookup, answer: Promise<E.Either<Failure, unknown>>): number => asks.push(answer.catch((e: unknown) => E.left({ failure: `port '${l.lookup}' threw: ${failureOf(e).failure}`, retry: true })).then(a => void (asked ??= new Map()).set(idOf(l), a)))
     for (const l of wanted) {
-      const id = idOf(l), { lookup, ask } = l
+      const id = idOf(l)
       if (had.has(id)) continue
       had.add(id)
       if (ofTable(l)) { rows.push(l); keys.push(id) }
-      else if (ask.op === 'ask' || ask.op === 'effect') {
-        const answer = ask.op === 'ask' ? askPort(lookup, ask.args) : perform(lookup, ask.args, ask.at)
-        asks.push(answer.catch((e: unknown) => E.left({ failure: `port '${lookup}' threw: ${failureOf(e).failure}`, retry: true })).then(a => void (asked ??= new Map()).set(id, a)))
-      }
+      else if (l.ask.op === 'ask') ask(l, askPort(l.lookup, l.ask.args))
+      else if (ofEffect(l)) effects.push(l)
     }
+    if (effects.length > 0) { const done = perform(effects); for (const l of effects) ask(l, done(l)) }
     const learned = rows.length === 0 ? Promise.resolve(undefined) : store.fetch(rows)().then(found => {
       if (E.isLeft(found)) return found.left
       for (let i = 0; i < rows.length; i++) known.learn(tables.get(rows[i]!.lookup)!, rows[i]!.ask.op, keys[i]!, found.right[i]!)

@@ -2,14 +2,14 @@ import type { Gone } from '@lowtide/run'
 import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-/** Tells that the other side has gone, once its connection is closed before the answer is out. One listener a request; cheaper than an AbortSignal. */
-export const goneOf = (response: ServerResponse): Gone => {
-  const calls = new Set<() => void>()
-  const gone = { aborted: false, addEventListener: (_: 'abort', call: () => void): void => { calls.add(call) }, removeEventListener: (_: 'abort', call: () => void): void => { calls.delete(call) } }
+/** Tells that the other side has gone, once its connection is closed before the answer is out; `over` is called when it is closed, gone or answered. One listener a request; cheaper than an AbortSignal. */
+export const goneOf = (response: ServerResponse, over: () => void): Gone => {
+  let calls: Set<() => void> | undefined
+  const gone = { aborted: false, addEventListener: (_: 'abort', call: () => void): void => { (calls ??= new Set()).add(call) }, removeEventListener: (_: 'abort', call: () => void): void => { calls?.delete(call) } }
   response.once('close', () => {
     gone.aborted = !response.writableFinished
-    for (const call of calls) call()
-    calls.clear()
+    for (const call of calls ?? []) call()
+    over()
   })
   return gone
 }
@@ -44,9 +44,11 @@ export const bodyOf = (request: IncomingMessage, most: number, done: (body: Buff
 type MediaType = 'application/json' | 'application/graphql-response+json'
 const plain: { readonly [asked: string]: MediaType | undefined } = { 'application/json': 'application/json', 'application/graphql-response+json': 'application/graphql-response+json', '*/*': 'application/json', 'application/*': 'application/json' }
 const streams = ['text/event-stream', 'text/*', 'multipart/mixed', 'multipart/*'] as const
+export interface Accepted { readonly json: MediaType | undefined; readonly stream: boolean }
+const anything: Accepted = { json: 'application/json', stream: false }
 /** What the client takes: the kind of JSON that it names first, and whether it takes a stream. */
-export const accepted = (accept: string | undefined): { readonly json: MediaType | undefined; readonly stream: boolean } => {
-  if (accept === undefined || accept === '*/*') return { json: 'application/json', stream: false }
+export const accepted = (accept: string | undefined): Accepted => {
+  if (accept === undefined || accept === '*/*' || accept === 'application/json') return anything
   const asked = accept.replace(/\s/g, '').toLowerCase().split(',').map(type => type.split(';')).flatMap(([type, ...rest]) => rest.some(r => r.startsWith('charset=') && r !== 'charset=utf-8') ? [] : [type!])
   return { json: asked.map(type => Object.hasOwn(plain, type) ? plain[type] : undefined).find(type => type !== undefined), stream: streams.some(type => asked.includes(type)) }
 }

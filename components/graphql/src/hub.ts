@@ -26,14 +26,13 @@ export const hub = (intake: Intake, channels: readonly Channel[], n: Pick<Limits
       let fault: Error | undefined, over = false, wake: (() => void) | undefined
       const stop = (): void => { over = true; subscribers.delete(s); gone.removeEventListener('abort', leave); wake?.() }
       const leave = (): void => { waiting.length = 0; stop() }
+      const fail = (why: Error): void => { waiting.length = 0; fault = why; stop() }
       const s: Subscriber = {
         type, end: stop,
         hear: event => {
-          try { if (!wanted(event)) return } catch (e) { fault = mask('internal', e); waiting.length = 0; return stop() }
+          try { if (!wanted(event)) return } catch (e) { return fail(mask('internal', e)) } // its own fault: thrown here, the event would come again to all
           if (waiting.length < n.buffer) { waiting.push(event); wake?.(); return }
-          waiting.length = 0
-          fault = failure('slow-consumer', `more than ${n.buffer} events waited for this subscriber; read faster, or subscribe again and read what was missed by a query`)
-          stop()
+          fail(failure('slow-consumer', `more than ${n.buffer} events waited for this subscriber; read faster, or subscribe again and read what was missed by a query`))
         },
       }
       subscribers.add(s)

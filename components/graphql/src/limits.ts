@@ -30,8 +30,8 @@ const cache = <A>() => {
 export const documentCaches = () => ({ documentCache: cache<ReturnType<typeof parse>>(), errorCache: { get: () => undefined, set: () => {} } })
 
 /**
- * The limits of a document come before GraphQL's own validation: what they refuse never reaches its rules, some of which take the square of a
- * document's length, or more.
+ * The limits of a document, as a plugin that a Yoga of one's own may take too; `production` also ends introspection and suggestions.
+ * They come before GraphQL's own validation: what they refuse never reaches its rules, some of which take the square of a document's length, or more.
  */
 export const limiting = (n: Limits, production: boolean): Plugin => ({
   onParse: ({ setParseFn }) => setParseFn((source, o) => parse(source, { ...o, maxTokens: n.tokens })),

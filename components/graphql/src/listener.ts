@@ -1,3 +1,4 @@
+import type { Gone } from '@lowtide/run'
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import type { GraphQLParams, Plugin, YogaServerInstance } from 'graphql-yoga'
 import { isUtf8 } from 'node:buffer'
@@ -5,7 +6,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Duplex } from 'node:stream'
 import type { Asking } from './bind.js'
 import { type Mask, failure } from './errors.js'
-import { accepted, bodyOf, faultIn, goneOf, hangUp, send } from './http.js'
+import { type Accepted, accepted, bodyOf, faultIn, goneOf, hangUp, send } from './http.js'
 import type { Identity, Limits, Options } from './options.js'
 
 /** What Yoga gets with a request; `known`: a result that is there already and only wants an answer. */
@@ -33,13 +34,13 @@ export const listener = ({ yoga, path, limits, identify, ready, mask, mine, prod
   }
   const open = new Set<ServerResponse>(), lasts = new WeakMap<Duplex, ServerResponse>()
 
-  const answer = async (request: IncomingMessage, response: ServerResponse, asking: Asking, bytes: Buffer): Promise<void> => {
+  const answer = async (request: IncomingMessage, response: ServerResponse, asking: Asking, { json, stream }: Accepted, bytes: Buffer): Promise<void> => {
     if (!isUtf8(bytes)) return refuse(response, 400, 'invalid', 'the body is not UTF-8')
     let params: GraphQLParams
     try { params = JSON.parse(bytes.toString()) as GraphQLParams } catch { return refuse(response, 400, 'invalid', 'the body is not JSON; expected {"query": "…", "variables": {…}}') }
     const fault = faultIn(params)
     if (fault !== undefined) return refuse(response, 400, 'invalid', fault)
-    const { json, stream } = accepted(request.headers.accept), given = Object.assign(request, { body: params })
+    const given = Object.assign(request, { body: params })
     if (json === undefined || stream) return handOver(given, response, { asking })
     let known: Awaited<ReturnType<typeof resultOf>>
     try { known = await resultOf({ params, request: request as never }, { asking, request } as Served) } catch (e) { known = { errors: [mine(e)] } }
@@ -52,18 +53,18 @@ export const listener = ({ yoga, path, limits, identify, ready, mask, mine, prod
   }
   /** Where `identify` throws, as token libraries do, nobody is known. */
   const stranger = (response: ServerResponse) => (e: unknown): void => send(response, 401, { errors: [mask('unauthenticated', e)] })
-  const ask = (request: IncomingMessage, response: ServerResponse, who: Identity | null): void => {
+  const ask = (request: IncomingMessage, response: ServerResponse, gone: Gone, who: Identity | null): void => {
     if (who === null) return refuse(response, 401, 'unauthenticated', 'this request does not tell who asks; expected what this service knows its callers by')
     if (request.method !== 'POST' && request.method !== 'GET') return refuse(response, 405, 'invalid', 'expected the method POST, or GET for a query', { allow: 'GET, POST' })
-    const key = request.headers['idempotency-key'], { accept, 'content-type': type = '' } = request.headers, { json, stream } = accepted(accept)
+    const key = request.headers['idempotency-key'], { accept, 'content-type': type = '' } = request.headers, takes = accepted(accept)
     if (key !== undefined && !(typeof key === 'string' && printable.test(key))) return refuse(response, 400, 'invalid', 'the header idempotency-key: expected 1 to 255 visible ASCII characters')
-    if (json === undefined && !stream && (production || accept?.includes('text/html') !== true)) return refuse(response, 406, 'invalid', 'the header accept: expected application/json, application/graphql-response+json or text/event-stream')
-    const asking: Asking = { who, key, gone: goneOf(response) }
+    if (takes.json === undefined && !takes.stream && (production || accept?.includes('text/html') !== true)) return refuse(response, 406, 'invalid', 'the header accept: expected application/json, application/graphql-response+json or text/event-stream')
+    const asking: Asking = { who, key, gone }
     if (request.method === 'GET') return handOver(request, response, { asking })
     if (!/^application\/(graphql\+)?json\s*(;|$)/i.test(type)) return refuse(response, 415, 'invalid', 'expected a body of content-type application/json')
     return bodyOf(request, limits.body, bytes => {
       if (bytes === undefined) return refuse(response, 413, 'too-large', `the body is too large; expected at most ${limits.body} bytes`)
-      return together(() => void answer(request, response, asking, bytes).catch(fail(response)))
+      return together(() => void answer(request, response, asking, takes, bytes).catch(fail(response)))
     })
   }
   const listen: RequestListener = (request, response) => {
@@ -75,12 +76,12 @@ export const listener = ({ yoga, path, limits, identify, ready, mask, mine, prod
     if (at !== path) return refuse(response, 404, 'invalid', `nothing is served at this path; GraphQL is at ${path}`)
     if (open.size >= limits.requests) return refuse(response, 503, 'busy', `this process holds ${limits.requests} requests already`)
     open.add(response)
-    response.once('close', () => open.delete(response))
+    const gone = goneOf(response, () => { open.delete(response) })
     const page = request.method === 'GET' && !production && end < 0 && request.headers.accept?.includes('text/html') === true
     try {
       const who = page ? {} : identify(request)
-      if (who instanceof Promise) return void who.then(known => ask(request, response, known), stranger(response))
-      return ask(request, response, who)
+      if (who instanceof Promise) return void who.then(known => ask(request, response, gone, known), stranger(response))
+      return ask(request, response, gone, who)
     } catch (e) { return stranger(response)(e) }
   }
   return {

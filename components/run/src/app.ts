@@ -1,16 +1,16 @@
 import {
-  type AnyDecider, type AnyResolver, type Executing, type Failure, type Lookups, type Message, type Outcome, type Parked,
+  type AnyDecider, type AnyResolver, type Executing, type Failure, type Lookups, type Message, type Outcome, type Parked, type Rejection,
   type Runtime, type Then, contextOf, executor,
 } from '@lowtide/core'
 import type { Front, NotHandled } from './front.js'
 import type { AnyApp, AnyDeployment } from './deployment.js'
 import { groupsOf, isDecider, isQuery, isResolver, nearest } from './wiring.js'
 import * as E from 'fp-ts/lib/Either.js'
-import { callers, refuse, unavailable } from './callers.js'
+import { type Patience, callers, refuse, unavailable } from './callers.js'
 import { consume, consumerOf } from './consumer.js'
 import { describe } from './describe.js'
 import { lane } from './lane.js'
-import { lookUp } from './look-up.js'
+import { looking as lookingUp } from './look-up.js'
 import { argsOf, open as lifted } from './open.js'
 import { performer } from './performer.js'
 import { rebuild } from './rebuild.js'
@@ -54,36 +54,36 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const dispatch = sending({ d, deciders, laneOf: h => mine.includes(h) ? laneOf(h) : undefined, transport, runtime, waits })
   const open = <A>(task: () => Promise<Left<A>>) => (): Promise<Left<A>> => closing ? Promise.resolve(refuse('unavailable', 'this process is closing')) : task()
 
-  const readBack = async (lookups: () => Lookups | Then, answer: (data: unknown) => unknown): Promise<Left<unknown>> => {
-    try {
-      const data = await lookUp(env, lookups())
-      return E.isLeft(data) ? E.left(unavailable(data.left)) : E.right(answer(data.right))
-    } catch (e) { return refuse('failed', e instanceof Error ? e.message : String(e)) }
+  const lookUp = lookingUp(env, runtime)
+  const readBack = (lookups: () => Lookups | Then, answer: (data: unknown) => unknown, end: (a: Left<unknown>) => void): void => {
+    const guarded = (call: () => void): void => { try { call() } catch (e) { end(refuse('failed', e instanceof Error ? e.message : String(e))) } }
+    guarded(() => lookUp(lookups(), data => guarded(() => end(E.isLeft(data) ? E.left(unavailable(data.left)) : E.right(answer(data.right))))))
   }
-  const resolve = async (r: AnyResolver, { outcome, message }: { outcome: Outcome; message: Message }): Promise<Left<E.Either<NonNullable<Outcome['rejection']>, unknown>>> => {
-    if (outcome.rejection) return E.right(E.left(outcome.rejection))
-    const found = Object.fromEntries(r.out.map(t => [t.type, outcome.events.filter(e => e.type === t.type)]))
-    if (Object.values(found).some(list => list.length === 0)) return E.right(E.right(undefined))
-    return E.map((a: unknown) => E.right(a))(await readBack(() => r.lookup(found, message), r.answer))
+  const resolve = (r: AnyResolver, outcome: Outcome, message: Message, { end }: Patience<E.Either<Rejection, unknown>>): void => {
+    if (outcome.rejection) return end(E.right(E.left(outcome.rejection)))
+    const found: { [type: string]: readonly Message[] } = {}
+    for (const { type } of r.out) {
+      const events = found[type] = outcome.events.filter(e => e.type === type)
+      if (events.length === 0) return end(E.right(E.right(undefined)))
+    }
+    return readBack(() => r.lookup(found, message), r.answer, a => end(E.isLeft(a) ? a : E.right(a)))
   }
   const stored = <A>(te: () => Promise<E.Either<Failure, A>>) => async (): Promise<Left<A>> => E.mapLeft(unavailable)(await te())
 
   /** What the store refuses for good was asked wrongly. */
   const asked = <A>(te: () => Promise<E.Either<Failure, A>>) => async (): Promise<Left<A>> => E.mapLeft((f: Failure) => f.retry ? unavailable(f) : { ...unavailable(f), notHandled: 'invalid' as const })(await te())
   const app: AnyApp = {
-    send: (draft, c = {}) => open(() => dispatch(draft, c, undefined, outcome => outcome)),
-    answer: (r, draft, c = {}) => open(async () => {
-      if (!resolvers.includes(r)) return refuse('invalid', `the resolver of '${r.in[0]!.type}' is not among the functions`)
-      const until = runtime.now() + (c.timeout ?? options.timeout), sent = await dispatch(draft, c, r.after ? [r.after] : [], (outcome, message) => ({ outcome, message }))
-      return E.isLeft(sent) ? sent : waits.within(Math.max(1, until - runtime.now()), sent.right.message.id, patience => void resolve(r, sent.right).then(patience.end), c.signal)
-    }),
+    send: (draft, c = {}) => open(() => dispatch<Outcome>(draft, c, undefined, (outcome, _, { end }) => end(E.right(outcome)))),
+    answer: (r, draft, c = {}) => open(() => resolvers.includes(r)
+      ? dispatch<E.Either<Rejection, unknown>>(draft, c, r.after ? [r.after] : [], (outcome, message, patience) => resolve(r, outcome, message, patience))
+      : Promise.resolve(refuse('invalid', `the resolver of '${r.in[0]!.type}' is not among the functions`))),
     query: (q, args, c = {}) => open(async () => {
       if (!d.functions.includes(q) || !isQuery(q)) return refuse('invalid', `the query '${q.name}' is not among the functions${nearest(q.name, d.functions.filter(isQuery).map(x => x.name))}`)
       const parsed = argsOf(q, args), now = new Date(runtime.now()).toISOString(), id = runtime.newId()
       if (E.isLeft(parsed)) return refuse('invalid', `'${q.name}': ${parsed.left.map(i => `${i.path === '' ? '' : `${i.path}: `}${i.message}`).join('; ')}`, { issues: parsed.left })
       const ctx = contextOf({ id, source: d.name, type: q.name, subject: '', time: now, dataschema: '', data: args, correlationid: id, actor: c.actor, tenant: c.tenant }, q.name, runtime.log)
       if (q.allow?.(ctx, parsed.right) === false) return refuse('forbidden', `'${q.name}' is not allowed for ${c.actor === undefined ? 'an anonymous caller' : `'${c.actor}'`}`)
-      return waits.within(c.timeout ?? options.timeout, undefined, patience => void readBack(() => q.lookup(parsed.right, ctx), data => q.answer(data, parsed.right)).then(patience.end), c.signal)
+      return waits.within(c.timeout ?? options.timeout, undefined, patience => readBack(() => q.lookup(parsed.right, ctx), data => q.answer(data, parsed.right), patience.end), c.signal)
     }),
     listen: (list, listener) => async () => E.mapLeft(unavailable)(await transport.subscribe({ name: `listen-${runtime.newId()}`, channels: list, broadcast: true }, {
       batch: async b => {

@@ -1,4 +1,4 @@
-import { type AnyDecider, type Failure, type Mark, type Message, type Options, type Outcome, type Reach, type Runtime, type Store, type Transport } from '@lowtide/core'
+import { type AnyDecider, type Failure, type Mark, type Message, type Options, type Outcome, type Position, type Reach, type Runtime, type Store, type Transport } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Gone, NotHandled } from './front.js'
 import { waiting } from './waiting.js'
@@ -15,7 +15,7 @@ export interface Patience<A> {
 export const refuse = (notHandled: NotHandled['notHandled'], message: string, rest: Partial<NotHandled> = {}): E.Either<NotHandled, never> => E.left({ notHandled, message, ...rest })
 export const unavailable = (f: Failure): NotHandled => ({ notHandled: f.retry ? 'unavailable' : 'failed', message: f.failure })
 interface ForOutcome { readonly id: string; readonly handler: string; readonly since: string; readonly done: (r: Left<Mark>) => void }
-interface ForProjection { readonly consumer: string; readonly reach: readonly Reach[]; readonly keys: ReadonlySet<string>; readonly done: (r: Left<undefined>) => void }
+interface ForProjection { readonly projector: AnyDecider; readonly outcome: Outcome; readonly upTo: readonly Reach[]; readonly done: (r: Left<undefined>) => void }
 
 /** Those who wait for answers: outcomes and projections, whichever process makes them, with a time limit each. */
 export const callers = ({ store, transport, runtime, options }: { store: Store; transport: Transport; runtime: Runtime; options: Options }) => {
@@ -28,52 +28,66 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
     const list = [...pending], seen = await store.seen(list.map(p => ({ consumer: '', id: p.id })))()
     if (E.isLeft(seen)) return
     const found = new Map(seen.right.map(m => [m.id, m]))
-    for (const p of list) { const mark = found.get(p.id); if (mark) p.done(E.right(mark)) }
+    for (const p of list) { const mark = found.get(p.id); if (mark) settle(outcomes, p, E.right(mark)) }
     for (const handler of new Set(list.filter(p => !found.has(p.id)).map(p => p.handler))) {
       const failed = await store.parked({ consumer: handler, state: 'failed' })()
-      if (E.isRight(failed)) for (const f of failed.right) for (const p of list) if (f.message?.id === p.id && f.time >= p.since) p.done(refuse((['too-old', 'busy'] as const).find(word => f.reason.startsWith(word)) ?? 'failed', f.reason, { commandId: p.id }))
+      if (E.isRight(failed)) for (const f of failed.right) for (const p of list) if (f.message?.id === p.id && f.time >= p.since) settle(outcomes, p, refuse((['too-old', 'busy'] as const).find(word => f.reason.startsWith(word)) ?? 'failed', f.reason, { commandId: p.id }))
     }
   })
   const projections = waiting<ForProjection>(runtime, options.poll, call => store.watch('applied', call), async pending => {
-    for (const consumer of new Set([...pending].map(p => p.consumer))) {
+    const waiting = new Map<AnyDecider, ForProjection[]>()
+    for (const p of pending) { const mine = waiting.get(p.projector); if (mine) mine.push(p); else waiting.set(p.projector, [p]) }
+    for (const [{ name: consumer, in: types }, mine] of waiting) {
       const applied = await store.applied(consumer)()
       if (E.isLeft(applied)) continue
-      const { upTo, parked } = applied.right, mine = [...pending].filter(p => p.consumer === consumer), at = new Map(upTo.map(r => [`${r.channel}\u0000${r.partition}`, r.position]))
-      if (parked > 0) { // a parked event is behind the checkpoint, but not in the rows
-        const held = await store.parked({ consumer })()
-        if (E.isRight(held)) for (const h of held.right) for (const p of mine) if (p.keys.has(`${h.channel}\u0000${h.key}`)) p.done(refuse('projection-parked', `the projector '${consumer}' holds the key '${h.key}' parked: ${h.reason}`))
+      const at = new Map(types.map(t => [t.channel.channel, new Map<string, Position>()]))
+      for (const { channel, partition, position } of applied.right.upTo) at.get(channel)?.set(partition, position)
+      if (applied.right.parked > 0) { // a parked event is behind the checkpoint, but not in the rows
+        const parked = await store.parked({ consumer })(), held = new Map(E.isRight(parked) ? parked.right.map(h => [`${h.channel}\u0000${h.key}`, h]) : [])
+        for (const p of mine) {
+          const key = p.outcome.events?.flatMap(e => types.filter(t => t.type === e.type).map(t => `${t.channel.channel}\u0000${e.subject}`)).find(k => held.has(k)), h = key === undefined ? undefined : held.get(key)
+          if (h) settle(projections, p, refuse('projection-parked', `the projector '${consumer}' holds the key '${h.key}' parked: ${h.reason}`, { commandId: p.outcome.commandId }))
+        }
       }
-      for (const p of mine) if (p.reach.every(r => { const position = at.get(`${r.channel}\u0000${r.partition}`); return position !== undefined && transport.reached(position, r.position) })) p.done(E.right(undefined))
+      const behind = ({ channel, partition, position }: Reach): boolean => {
+        const partitions = at.get(channel), reached = partitions?.get(partition)
+        return partitions !== undefined && !(reached !== undefined && transport.reached(reached, position))
+      }
+      for (const p of mine) if (!p.upTo.some(behind)) settle(projections, p, E.right(undefined))
     }
   })
-  const wait = <P extends { readonly done: (r: Left<A>) => void }, A>(room: { add(p: P): void; remove(p: P): void }, make: (done: (r: Left<A>) => void) => P, patience: Patience<never>): Promise<Left<A>> => new Promise(resolve => {
+  const settle = <A, P extends { readonly done: (r: Left<A>) => void }>(room: { remove(p: P): boolean }, p: P, r: Left<A>): void => { if (room.remove(p)) p.done(r) }
+  const wait = <P>(room: { add(p: P): void; remove(p: P): boolean }, p: P, patience: Patience<never>): void => {
     if (patience.over) return // the caller has its answer
-    const p: P = make(r => { room.remove(p); resolve(r) })
     ;(patience.stops ??= []).push(() => room.remove(p))
     room.add(p)
-  })
+  }
+  /** Where a relay publishes, it fills in how far the events reach. */
+  const relayed = async ({ commandId }: Outcome, patience: Patience<never>): Promise<readonly Reach[]> => {
+    for (let upTo: readonly Reach[] | undefined; ;) {
+      await new Promise<void>(resolve => { runtime.after(options.poll, resolve) })
+      if (patience.over) return []
+      const seen = await store.seen([{ consumer: '', id: commandId }])()
+      upTo = E.isRight(seen) ? seen.right[0]?.outcome?.upTo : undefined
+      if (upTo !== undefined) return upTo
+    }
+  }
 
   return {
     /** Registered before it is published, so that an answer cannot be missed. */
-    outcome: async (m: Message, handler: string, publish: () => Promise<E.Either<Failure, void>>, patience: Patience<never>): Promise<Left<Mark>> => {
-      const answered = wait<ForOutcome, Mark>(outcomes, done => ({ id: m.id, handler, since: m.time, done }), patience)
-      const published = await publish()
-      return E.isLeft(published) ? E.left({ ...unavailable(published.left), commandId: m.id }) : answered
+    outcome: (m: Message, handler: string, publish: () => Promise<E.Either<Failure, void>>, patience: Patience<never>, done: (r: Left<Mark>) => void): void => {
+      const p: ForOutcome = { id: m.id, handler, since: m.time, done }
+      wait(outcomes, p, patience)
+      void publish().then(published => { if (E.isLeft(published)) settle(outcomes, p, E.left({ ...unavailable(published.left), commandId: m.id })) })
     },
     /** Until the projectors' checkpoints have reached the outcome's events. */
-    projected: async (outcome: Outcome, projectors: readonly AnyDecider[], patience: Patience<never>): Promise<Left<Outcome>> => {
-      let upTo = outcome.upTo
-      while (upTo === undefined && !patience.over) { // a relay publishes: it fills in how far they reach
-        await new Promise<void>(resolve => { runtime.after(options.poll, resolve) })
-        const seen = await store.seen([{ consumer: '', id: outcome.commandId }])()
-        upTo = E.isRight(seen) ? seen.right[0]?.outcome?.upTo : undefined
+    projected: (outcome: Outcome, projectors: readonly AnyDecider[], patience: Patience<never>, done: (r: Left<undefined>) => void): void => {
+      const from = (n: number, upTo: readonly Reach[]): void => {
+        if (n === projectors.length) return done(E.right(undefined))
+        return wait(projections, { projector: projectors[n]!, outcome, upTo, done: r => E.isLeft(r) ? done(r) : from(n + 1, upTo) }, patience)
       }
-      for (const p of projectors) {
-        const channels = new Set(p.in.map(t => t.channel.channel)), keys = new Set((outcome.events ?? []).flatMap(e => p.in.filter(t => t.type === e.type).map(t => `${t.channel.channel}\u0000${e.subject}`)))
-        const r = await wait<ForProjection, undefined>(projections, done => ({ consumer: p.name, reach: (upTo ?? []).filter(x => channels.has(x.channel)), keys, done }), patience)
-        if (E.isLeft(r)) return E.left({ ...r.left, commandId: outcome.commandId })
-      }
-      return E.right(outcome)
+      if (outcome.upTo !== undefined) from(0, outcome.upTo)
+      else void relayed(outcome, patience).then(upTo => from(0, upTo))
     },
     /** Runs a caller's task within its time. A process holds at most `buffer` of them; the next ones wait outside. */
     within: <A>(ms: number, commandId: string | undefined, task: (patience: Patience<A>) => void, signal?: Gone): Promise<Left<A>> => new Promise(resolve => {

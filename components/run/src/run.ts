@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto'
-import type { Runtime } from '@lowtide/core'
+import { randomBytes } from 'node:crypto'
+import { type Runtime, uuidOf } from '@lowtide/core'
 import { start } from './app.js'
 import type { App, Deployment } from './deployment.js'
 
@@ -9,9 +9,17 @@ let soons = 0
 /** Its `then` is the cheapest way to a microtask: `queueMicrotask` makes an async resource for each. */
 const now = Promise.resolve()
 
+let chance = '', used = 0
+/** A UUID of version 4, of 120 random bits. That of node is a tree of twenty texts, which the inbox would keep with each command: 450 bytes. */
+const newId = (): string => {
+  if (used === chance.length) { chance = randomBytes(4096).toString('latin1'); used = 0 }
+  used += 16
+  return uuidOf(chance, used - 16, 4)
+}
+
 /** The clock, chance and log of a real process. The log goes to standard error, one line an entry. */
 export const system: Runtime = {
-  now: Date.now, random: Math.random, newId: randomUUID,
+  now: Date.now, random: Math.random, newId,
   after: (ms, call) => { const t = setTimeout(call, ms); return () => clearTimeout(t) },
   soon: call => { if (++soons % breath === 0) setImmediate(call); else void now.then(call) },
   log: (level, text, fields) => { if (level !== 'info') process.stderr.write(`${level}: ${text}${fields ? ` ${JSON.stringify(fields)}` : ''}\n`) },

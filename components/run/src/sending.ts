@@ -1,6 +1,6 @@
 import { type AnyDecider, type Draft, type Mark, type Message, type Outcome, type Runtime, type Settled, type Transport, bodyOf, contextOf, envelop, parse, seal } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
-import { type callers, refuse } from './callers.js'
+import { type Patience, type callers, refuse } from './callers.js'
 import type { AnyDeployment } from './deployment.js'
 import type { Caller, NotHandled, Sending } from './front.js'
 import type { Lane } from './lane.js'
@@ -39,8 +39,8 @@ export const sending = ({ d, deciders, laneOf, transport, runtime, waits }: Send
   const projecting = ({ events = [] }: Outcome, c: Sending, after: readonly AnyDecider[] | undefined): readonly AnyDecider[] =>
     after === undefined && c.wait !== 'projected' ? [] : (after ?? projectors).filter(p => events.some(e => p.in.some(t => t.type === e.type)))
 
-  /** Straight to the executor where this process may decide; else over the command's channel, and the outcome is waited for. `after` names the projectors to wait for. */
-  return <A>(draft: Draft, c: Sending, after: readonly AnyDecider[] | undefined, shape: (outcome: Outcome, message: Message) => A): Promise<Left<A>> => {
+  /** Straight to the executor where this process may decide; else over the command's channel, and the outcome is waited for. `after` names the projectors to wait for, `then` gives the caller its answer. */
+  return <A>(draft: Draft, c: Sending, after: readonly AnyDecider[] | undefined, then: (outcome: Outcome, message: Message, patience: Patience<A>) => void): Promise<Left<A>> => {
     const made = envelopeOf(draft, c)
     if (E.isLeft(made)) return Promise.resolve(made)
     const m = made.right, { handler, lane, type, channels } = takers.get(m.type)!
@@ -49,15 +49,14 @@ export const sending = ({ d, deciders, laneOf, transport, runtime, waits }: Send
         if (E.isLeft(mark)) return patience.end(mark)
         if (c.id !== undefined && mark.right.body !== bodyOf(m.type, m.data)) return patience.end(refuse('id-reused', `the id '${m.id}' stands for another command already; expected the same type and data, or a new id`, { commandId: m.id }))
         const outcome = mark.right.outcome!, waitFor = projecting(outcome, c, after)
-        if (waitFor.length === 0) return patience.end(E.right(shape(outcome, m)))
-        void waits.projected(outcome, waitFor, patience).then(r => patience.end(E.isLeft(r) ? r : E.right(shape(r.right, m))))
-        return undefined
+        if (waitFor.length === 0) return then(outcome, m, patience)
+        return waits.projected(outcome, waitFor, patience, r => E.isLeft(r) ? patience.end(r) : then(outcome, m, patience))
       }
       const go = (): void => {
         patience.late = undefined
         if (patience.over) return
         if (lane && !handler.settings.needs?.oneAtATime) lane.take(handler, m, type.channel.channel, { done: r => decided(markOf(r, m.id)) })
-        else void waits.outcome(m, handler.name, transport.publish([{ channel: type.channel.channel, message: m }]), patience).then(decided)
+        else waits.outcome(m, handler.name, transport.publish([{ channel: type.channel.channel, message: m }]), patience, decided)
       }
       const room = transport.room(channels)
       if (room === undefined) return go()

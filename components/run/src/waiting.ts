@@ -18,7 +18,8 @@ export const waiting = <P>(runtime: Runtime, poll: number, watch: (listener: () 
   const unwatch = watch(() => { if (pending.size > 0) void ask() })
   return {
     add: (p: P): void => { pending.add(p); void ask() },
-    remove: (p: P): void => { pending.delete(p); if (pending.size === 0) stopTimer() },
+    /** Whether it still waited. */
+    remove: (p: P): boolean => { const was = pending.delete(p); if (pending.size === 0) stopTimer(); return was },
     size: (): number => pending.size,
     close: (): void => { unwatch(); stopTimer(); pending.clear() },
   }
