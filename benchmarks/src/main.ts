@@ -3,12 +3,13 @@ import { batching } from './batching.js'
 import { command } from './command.js'
 import { type Benchmark, full, quick } from './figure.js'
 import { growth } from './growth.js'
+import { abuse } from './http/abuse.js'
 import { floor } from './http/floor.js'
 import { mutation } from './http/mutation.js'
 import { peers } from './peers.js'
 import { jsonLine, table } from './report.js'
 
-const benchmarks: readonly Benchmark[] = [...command, ...batching, growth, ...peers, floor, mutation]
+const benchmarks: readonly Benchmark[] = [...command, ...batching, growth, ...peers, floor, mutation, abuse]
 const usage = 'usage: npm run bench [name] -- [--json] [--quick]; a name is the beginning of a figure\'s name'
 
 const main = async (): Promise<void> => {

@@ -12,7 +12,7 @@ import { follow } from './follow.mjs'
 import { plain, sameNames, tableOf, tablesOf, wrong } from './markdown.mjs'
 
 const doc = 'docs/graphql.md'
-const units = ['aliases', 'bytes', 'directives', 'events', 'levels', 'ms', 'pairs', 'points', 'subscriptions', 'tokens']
+const units = ['aliases', 'bytes', 'directives', 'events', 'levels', 'ms', 'pairs', 'points', 'requests', 'subscriptions', 'tokens']
 const test = suite('graphql')
 
 test('its commands and files do what it says', () => follow(doc))

@@ -1,5 +1,6 @@
 import { until } from '@lowtide/testing'
 import fc from 'fast-check'
+import * as TE from 'fp-ts/lib/TaskEither.js'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
@@ -349,6 +350,20 @@ wired('a thousand requests in a row on one connection, answered in order', async
   c.socket.write(list(n, i => raw(s.path, i % 2 === 0 ? JSON.stringify({ query: `{ One(id: 1) { id } Find(filter: { id: "${i}" }) { id } }` }) : opening('none')), ''))
   const answers = await until('the answers', 20_000, () => { const found = c.text().split('HTTP/1.1 200 OK').slice(1); return found.length === n && found.at(-1)!.includes('"invalid"') && found })
   assert.ok(answers.every((a, i) => a.includes(i % 2 === 0 ? '"Find":null' : '"invalid"')))
+  c.socket.destroy()
+})
+
+wired('requests beyond those that a process holds are refused at once, on one connection or on many', async () => {
+  const waiting: (() => void)[] = [], s = await start({ limits: { requests: 10 }, gate: () => TE.fromTask(() => new Promise<boolean>(resolve => { waiting.push(() => resolve(true)) })) })
+  const c = await wire(s.port), wait = (i: number): string => raw(s.path, JSON.stringify({ query: `mutation { Wait(email: "${emailOf(`w${i}`)}") { id } }` }))
+  c.socket.write(list(500, wait, ''))
+  await until('the first', 5_000, () => waiting.length > 0)
+  const a = await until('busy', 5_000, async () => { const found = await post(s.url, { query: plainOne }); return found.status === 503 && found })
+  assert.is(a.json.errors![0]!.extensions?.code, 'busy')
+  assert.is((await ask(new URL('/health/live', s.url).href, {})).status, 200)
+  await until('all answers', 10_000, () => { for (const go of waiting.splice(0)) go(); return c.text().split('HTTP/1.1 ').length === 501 })
+  assert.ok(c.text().split('HTTP/1.1 503 ').length > 100)
+  assert.is((await post(s.url, { query: plainOne })).status, 200)
   c.socket.destroy()
 })
 

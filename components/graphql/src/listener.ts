@@ -74,6 +74,7 @@ export const listener = ({ yoga, path, limits, identify, ready, mask, mine, prod
     if (at === '/health/ready') return ready() ? send(response, 200, { status: 'ok' }) : send(response, 503, { status: 'closing' })
     if (at === '/' && !production) return void response.writeHead(302, { location: path }).end()
     if (at !== path) return refuse(response, 404, 'invalid', `nothing is served at this path; GraphQL is at ${path}`)
+    if (open.size >= limits.requests) return refuse(response, 503, 'busy', `this process holds ${limits.requests} requests already`)
     open.add(response)
     const gone = goneOf(response, () => { open.delete(response) })
     const page = request.method === 'GET' && !production && end < 0 && request.headers.accept?.includes('text/html') === true

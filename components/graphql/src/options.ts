@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http'
 /** Who asks: goes into messages as `actor` and `tenant`. Both absent: an anonymous caller. */
 export interface Identity { readonly actor?: string | undefined; readonly tenant?: string | undefined }
 
-/** Bounds on what one request may ask, and on what it may hold; all but `body`, `request`, `headers`, `subscribers`, `buffer` and `grace` are checked before anything is executed. */
+/** Bounds on what one request may ask, and on what it may hold; all but `body`, `requests`, `request`, `headers`, `subscribers`, `buffer` and `grace` are checked before anything is executed. */
 export const limits = {
   /** Bytes of a body, else 413. */ body: 256 * 1024,
   /** Tokens of a document. */ tokens: 1_000,
@@ -15,6 +15,7 @@ export const limits = {
   /** A scalar costs 1, an object 2 and 1.5 times what is in it, a page as often as its `first` or `last` says. */ cost: 5_000,
   /** Pairs of fields that answer under one name, and of spreads beside each other: GraphQL compares each pair. */ overlaps: 3_000,
   /** Milliseconds for a whole request to come in, else 408; and for its headers. */ request: 30_000, headers: 10_000,
+  /** Requests that a process holds at once, subscriptions among them; above, 503 `busy`. */ requests: 4_096,
   /** Subscriptions that a process serves, and events that wait in it for one slow subscriber. */ subscribers: 1_000, buffer: 256,
   /** Milliseconds for requests in flight when closing. */ grace: 3_000,
 } as const
