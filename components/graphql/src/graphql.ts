@@ -13,6 +13,8 @@ import { type Served, type Yoga, answersKnown, listener } from './listener.js'
 import { namesOf, schemaOf } from './names.js'
 import { type Identity, type Limits, type Options, limits } from './options.js'
 
+/** Of Yoga 5.24, which would send each body through a stream of its own; bodies are counted before Yoga. */
+const later = { maxRequestBodySize: false }
 /** Milliseconds for the answers that are given up to get out. */
 const lastWords = 100
 const sameTenant = (who: Identity, event: Message): boolean => event.tenant === who.tenant
@@ -57,6 +59,7 @@ const start = async ({ intake, runtime, functions, o, n, production, path, host,
 
   const log = (level: 'warn' | 'error') => (...said: unknown[]): void => runtime.log(level, `[graphql] ${said.map(s => s instanceof Error ? s.message : String(s)).join(' ')}`)
   const yoga: Yoga = createYoga<Served>({
+    ...later,
     schema, graphqlEndpoint: path, landingPage: false, multipart: false, batching: false, cors: false, healthCheckEndpoint: '/health/live',
     logging: { debug: () => {}, info: () => {}, warn: log('warn'), error: () => {} }, // errors are logged where they are masked, with their id
     maskedErrors: { maskError: mine }, parserAndValidationCache: documentCaches(), plugins: [limiting(n, production), answersKnown],
