@@ -80,7 +80,7 @@ const functionsOf = () => {
 
 export interface Logged { readonly level: string; readonly text: string; readonly fields: object | undefined }
 /** Starts a deployment in memory behind a real server, on a free port, in production unless told otherwise. */
-export const serve = async ({ gate = () => TE.right(true), options = {}, ...o }: Partial<Options> & { readonly gate?: Gate; readonly options?: Partial<Numbers> } = {}) => {
+export const serve = async ({ gate = () => TE.right(true), options = {}, signals = false, ...o }: Partial<Options> & { readonly signals?: boolean; readonly gate?: Gate; readonly options?: Partial<Numbers> } = {}) => {
   const { functions, handlers, view, ran } = functionsOf(), logged: Logged[] = []
   const timers = new Set<object>()
   const runtime: Runtime = {
@@ -92,7 +92,7 @@ export const serve = async ({ gate = () => TE.right(true), options = {}, ...o }:
   const app = await run(deployment({
     name: 'accounts', functions: [functions], shell: memory(), processes: { all: [front, ...handlers, view] }, options,
     ports: { gate: { ask: ({ email }) => gate(email) }, rates: { ask: () => shut } },
-  }), { runtime, signals: false })
+  }), { runtime, signals })
   const before = ran()
   return { app, url, port: Number(new URL(url).port), path: new URL(url).pathname, logged, ran: () => ran() - before, timers: () => timers.size, close: () => app.close() }
 }

@@ -85,6 +85,16 @@ test('twice, at once and later, and before any request', async () => {
   await soon('the end', s.close)
 })
 
+test('a second signal, after all is closed, does not kill', async () => {
+  const before = process.listenerCount('SIGTERM'), s = await start({ signals: true })
+  process.emit('SIGTERM', 'SIGTERM')
+  await until('nobody who listens', 2_000, () => ask(s.url, {}).then(() => false, () => true))
+  await until('no timer', 2_000, () => s.timers() === 0)
+  assert.is(process.listenerCount('SIGTERM'), before + 1)
+  await soon('the end', s.close)
+  assert.is(process.listenerCount('SIGTERM'), before)
+})
+
 test('health, while it lives', async () => {
   const s = await start(), live = await ask(new URL('/health/live', s.url).href, {}), ready = await ask(new URL('/health/ready', s.url).href, {})
   assert.equal([live.status, live.text, ready.status, ready.text], [200, '{"status":"ok"}', 200, '{"status":"ok"}'])

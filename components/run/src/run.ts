@@ -25,6 +25,8 @@ export const system: Runtime = {
   log: (level, text, fields) => { if (level !== 'info') process.stderr.write(`${level}: ${text}${fields ? ` ${JSON.stringify(fields)}` : ''}\n`) },
 }
 
+/** Milliseconds for which a second signal is still the first one, once all is closed: without a listener it would kill the process, with another exit code. */
+const late = 1_000
 /**
  * Starts a deployment, or one of its processes (`only`), and closes it gracefully on SIGINT and SIGTERM (unless `signals` is false: then its caller sees to them). npm may deliver a signal twice; the second is the same request.
  *
@@ -32,8 +34,9 @@ export const system: Runtime = {
  */
 export const run = async <H, P extends string>(d: Deployment<H, P>, o: { readonly only?: string | undefined; readonly runtime?: Runtime; readonly signals?: boolean } = {}): Promise<App<H>> => {
   const app = await start(d, o.runtime ?? system, o)
-  const stop = (): void => { void close() }
-  const close = (): Promise<void> => app.close().finally(() => { process.off('SIGINT', stop).off('SIGTERM', stop) })
+  const off = (): void => { process.off('SIGINT', stop).off('SIGTERM', stop) }
+  const stop = (): void => { void app.close().finally(() => { setTimeout(off, late).unref() }) }
+  const close = (): Promise<void> => app.close().finally(off)
   if (o.signals !== false) process.on('SIGINT', stop).on('SIGTERM', stop)
   return { ...app, close } as App<H>
 }
