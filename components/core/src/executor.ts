@@ -163,10 +163,10 @@ export const executor = (env: Executing) => {
   }
   /** `admit` sees each job before its round and may keep it for later. Where batches are cut, the next one looks less far ahead. */
   return async (jobs: readonly Job[], admit: (job: Job) => boolean): Promise<void> => {
-    for (let queue = jobs, span = env.unitLimit; queue.length > 0;) {
-      const head = queue.slice(0, span).filter(admit), left = await round(head)
-      queue = left.length === 0 && span >= queue.length ? [] : [...left, ...queue.slice(span)]
-      span = Math.min(env.unitLimit, Math.max(1, 2 * (left.length > 0 ? head.length - left.length : span)))
+    for (let queue = jobs.toReversed(), span = env.unitLimit; queue.length > 0;) { // the next one stands last: to copy the rest at each cut would cost the square
+      const head = queue.splice(-span).toReversed().filter(admit), left = await round(head)
+      for (let i = left.length - 1; i >= 0; i--) queue.push(left[i]!)
+      span = Math.min(env.unitLimit, Math.max(1, left.length > 0 ? head.length - left.length : 2 * span))
     }
   }
 }
