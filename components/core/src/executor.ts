@@ -79,9 +79,7 @@ export const executor = (env: Executing) => {
   /** Handled before: all that is left is to move the checkpoint over it, or to take it off the parked list. */
   const again = (job: Job, seen: Mark, later: Set<Job>): void => {
     if (job.slot === undefined && job.redrive === undefined) return finish(job, seen)
-    job.do = 'skip'
-    job.seen = seen
-    later.add(job)
+    later.add(Object.assign(job, { do: 'skip' as const, seen }))
   }
   /** Where the failure names nobody, one by one. */
   const failAll = (jobs: readonly Job[], failure: Failure, later: Set<Job>): void => { for (const j of jobs) if (failure.retry || jobs.length === 1) j.settle(E.left(failure)); else { j.alone = true; later.add(j) } }
@@ -163,10 +161,10 @@ export const executor = (env: Executing) => {
   }
   /** `admit` sees each job before its round and may keep it for later. Where batches are cut, the next one looks less far ahead. */
   return async (jobs: readonly Job[], admit: (job: Job) => boolean): Promise<void> => {
-    for (let queue = jobs, span = env.unitLimit; queue.length > 0;) {
-      const head = queue.slice(0, span).filter(admit), left = await round(head)
-      queue = left.length === 0 && span >= queue.length ? [] : [...left, ...queue.slice(span)]
-      span = Math.min(env.unitLimit, Math.max(1, 2 * (left.length > 0 ? head.length - left.length : span)))
+    for (let queue = jobs.toReversed(), span = env.unitLimit; queue.length > 0;) { // the next one stands last: to copy the rest at each cut would cost the square
+      const head = queue.splice(-span).toReversed().filter(admit), left = await round(head)
+      for (let i = left.length - 1; i >= 0; i--) queue.push(left[i]!)
+      span = Math.min(env.unitLimit, Math.max(1, left.length > 0 ? head.length - left.length : 2 * span))
     }
   }
 }

@@ -12,7 +12,6 @@ export const isThen = (l: Lookups | Then): l is Then => typeof l['next'] === 'fu
 
 const ofTable = (l: Lookup): l is Lookup & TableLookup => l.ask.op === 'get' || l.ask.op === 'by' || l.ask.op === 'where'
 type Acting = Lookup & { readonly ask: Extract<Ask, { op: 'ask' | 'effect' }> }
-const ofEffect = (l: Lookup): l is Acting => l.ask.op === 'effect'
 /** Tables and ports have names apart. */
 const idOf = (l: Lookup): string => ofTable(l) ? keyOfLookup(l) : `${l.ask.op}\u0000\u0000${l.lookup}\u0000${l.ask.at}`
 const fitting = (schema: Schema, value: unknown, what: string): E.Either<Failure, unknown> => {
@@ -27,8 +26,8 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
 
   /** What a mark says is done is not done again: one question for all of a batch. */
   const perform = (effects: readonly Acting[]): ((l: Acting) => Promise<E.Either<Failure, unknown>>) => {
-    const asked = store.seen(effects.map(l => ({ consumer: `effect-${l.lookup}`, id: l.ask.at })))().then(E.map(marks => new Set(marks.map(m => `${m.consumer}\u0000${m.id}`))))
-    return l => asked.then(known => E.isLeft(known) ? known : known.right.has(`effect-${l.lookup}\u0000${l.ask.at}`) ? E.right(undefined) : bindings[l.lookup]!.effect!(l.ask.args, l.ask.at)())
+    const done = store.seen(effects.map(l => ({ consumer: `effect-${l.lookup}`, id: l.ask.at })))().then(E.map(marks => new Set(marks.map(m => `${m.consumer}\u0000${m.id}`))))
+    return ({ lookup, ask: { args, at } }) => done.then(ids => E.isLeft(ids) ? ids : ids.right.has(`effect-${lookup}\u0000${at}`) ? E.right(undefined) : bindings[lookup]!.effect!(args, at)())
   }
   const askPort = async (port: string, value: unknown): Promise<E.Either<Failure, unknown>> => {
     const shape = ports.get(port)!.shape.ask!, args = fitting(shape.args, value, `the arguments of port '${port}'`)
@@ -45,7 +44,7 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
       had.add(id)
       if (ofTable(l)) { rows.push(l); keys.push(id) }
       else if (l.ask.op === 'ask') ask(l, askPort(l.lookup, l.ask.args))
-      else if (ofEffect(l)) effects.push(l)
+      else if (l.ask.op === 'effect') effects.push(l as Acting)
     }
     if (effects.length > 0) { const done = perform(effects); for (const l of effects) ask(l, done(l)) }
     const learned = rows.length === 0 ? Promise.resolve(undefined) : store.fetch(rows)().then(found => {
