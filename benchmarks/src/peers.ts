@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { auditAgain, auditInvited } from './audit.js'
+import { auditAgain, auditInvited, expect } from './audit.js'
 import { type Benchmark, type Effort, figure } from './figure.js'
 import { checked } from './invite.js'
 import { type Inviter, typedOf } from './inviter.js'
@@ -41,6 +41,7 @@ const side = (make: Make, { commands, ahead }: Effort, many: number): Side => as
       for (const [n, inviter] of inviters.entries()) {
         await auditInvited(inviter, many, answers[n]!)
         await auditAgain(inviter, typedOf(many - 1))
+        expect('what is no email', { refused: 'invalid' }, inviter.read(await inviter.invite('nobody')))
       }
     },
     close: async () => { for (const inviter of [first, ...inviters]) await inviter.close() },

@@ -60,6 +60,12 @@ test('answers what Yoga does, and executes as often', () => serving(createYoga(o
   }
 })))
 
+test('a body that says no length goes to Yoga once it is counted', () => serving(listening(options), async port => {
+  const body = new ReadableStream({ start(controller) { controller.enqueue(new TextEncoder().encode('{ number }')); controller.close() } })
+  const response = await fetch(`http://127.0.0.1:${port}/graphql`, { method: 'POST', body, headers: { 'content-type': 'application/graphql' }, duplex: 'half' } as RequestInit)
+  assert.is(await response.text(), '{"data":{"number":1}}')
+}))
+
 test('a body above the limit is refused, whether it says its length or not', () => serving(listening(options, { limit: 100 }), async port => {
   const long = 'x'.repeat(101), chunked = `4\r\n{"q"\r\n65\r\n${long}\r\n`
   for (const framed of [`content-length: 101\r\n\r\n`, `transfer-encoding: chunked\r\n\r\n${chunked}`]) {

@@ -55,7 +55,9 @@ export const listening = (options: YogaServerOptions<Context, object>, { endpoin
   const given = { ...options, graphqlEndpoint: endpoint, maxRequestBodySize: false, plugins: [...options.plugins ?? [], knowing] }
   const yoga = createYoga<Context, object>(given), { getResultForParams, fetchAPI } = yoga // read once: each read binds again
   return (request, response) => {
-    if (request.method === 'GET' || request.method === 'HEAD') { void yoga(request, response); return }
+    const ours = common(request, endpoint), length = request.headers['content-length']
+    // Node lets no more bytes through than a request has announced: what is short enough and not ours can go on unread.
+    if (!ours && (request.method === 'GET' || request.method === 'HEAD' || Number(length) <= limit)) { void yoga(request, response); return }
     read(request, limit, body => {
       if (body === undefined) { send(response, 413, { errors: [{ message: 'Request body too large', extensions: { code: 'REQUEST_ENTITY_TOO_LARGE' } }] } as object, { connection: 'close' }); return }
       const leave = (known?: Known): void => {
@@ -63,7 +65,7 @@ export const listening = (options: YogaServerOptions<Context, object>, { endpoin
         Object.assign(request, { body: { sent: true, async *[Symbol.asyncIterator]() { yield body } } })
         void yoga(request, response, known ? { known } : {})
       }
-      const params = common(request, endpoint) ? parsed(body) : undefined
+      const params = ours ? parsed(body) : undefined
       if (params === undefined) { leave(); return }
       const asked = new fetchAPI.Request(`http://${request.headers.host}${request.url}`, { method: 'POST', headers: request.headers as Record<string, string> })
       Promise.resolve().then(() => getResultForParams({ params, request: asked }, { req: request, res: response, request: asked, waitUntil: yoga.waitUntil })).then(
