@@ -1,8 +1,8 @@
 import { type Benchmark, figure } from '../figure.js'
-import { type Served, contest, figures, namesOf } from './contest.js'
+import { type Server, contest, figures, namesOf } from './contest.js'
 
 const load = 'http/floor-load'
-const served: readonly Served[] = [['yoga.child.js'], ['graphql-js.child.js'], ['graphql-js.child.js', 'cached']]
+const served: readonly Server[] = [['yoga.child.js'], ['graphql-js.child.js'], ['graphql-js.child.js', 'cached']]
 
 /** A constant mutation through a bare Yoga, against graphql-js over node:http: what is lost before a front of ours does anything. */
 export const floor: Benchmark = {

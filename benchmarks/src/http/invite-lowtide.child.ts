@@ -3,7 +3,7 @@ import { graphql } from '@lowtide/graphql'
 import { memory, memoryWorld } from '@lowtide/memory'
 import { deployment, run } from '@lowtide/run'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { answering } from './child.js'
+import { telling } from './serve.js'
 
 const world = memoryWorld()
 let port = 0, mails = 0
@@ -14,10 +14,9 @@ await run(deployment({
   ports: { mail: { effect: () => TE.fromIO(() => { mails++ }) } },
 }), { signals: false })
 
-/** Customers that can be read, once every one of them has got a mail. */
-const done = async (): Promise<number> => {
-  const { length } = world.inspect.rows('customer_views')
-  while (mails < length) await new Promise(resolve => { setImmediate(resolve) })
-  return length
-}
-answering(question => question === 'port' ? port : done())
+/** Customers, each a row to decide on and one to read, once every one of them has got a mail. */
+telling(port, async () => {
+  const customers = world.inspect.sizes().rows / 2
+  while (mails < customers) await new Promise(resolve => { setImmediate(resolve) })
+  return customers
+})

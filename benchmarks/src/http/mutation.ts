@@ -1,7 +1,7 @@
 import { type Benchmark } from '../figure.js'
-import { type Served, contest, figures, namesOf } from './contest.js'
+import { type Server, contest, figures, namesOf } from './contest.js'
 
-const served: readonly Served[] = [['invite-lowtide.child.js'], ['invite-yoga.child.js', 'limited'], ['invite-yoga.child.js']]
+const served: readonly Server[] = [['invite-lowtide.child.js'], ['invite-yoga.child.js', 'limited'], ['invite-yoga.child.js']]
 
 /** A mutation that is decided, committed, projected and answered with its row, against a Yoga that only answers: with the limits of our front, and without. */
 export const mutation: Benchmark = {
