@@ -26,7 +26,7 @@ const byDecimal = (a: string, b: string): number => {
 const byInstant = (a: string, b: string): number =>
   a.length === 24 && b.length === 24 && a.endsWith('Z') && b.endsWith('Z') ? byCodePoint(a, b) : Date.parse(a) - Date.parse(b) || byCodePoint(a, b)
 
-const compares: { readonly [K in ColumnKind]: Compare } = {
+const comparing: { readonly [K in ColumnKind]: Compare } = {
   text: byCodePoint, uuid: byCodePoint, int: byNumber, float: byNumber, decimal: byDecimal, timestamp: byInstant,
   bool: (a: boolean, b: boolean) => Number(a) - Number(b),
   json: (a: unknown, b: unknown) => byCodePoint(atOf(['json'], { json: [a] }), atOf(['json'], { json: [b] })),
@@ -34,14 +34,41 @@ const compares: { readonly [K in ColumnKind]: Compare } = {
 
 /** Orders rows by these columns, ascending, nulls last, as Postgres does. Zero exactly when all of them are equal. */
 export const orderOf = (table: AnyTable, fields: readonly string[]): Order => {
-  const columns = fields.map(field => ({ field, compare: compares[table.columns[field]!.kind] }))
+  const compares = fields.map(field => comparing[table.columns[field]!.kind])
   return (a, b) => {
-    for (const { field, compare } of columns) {
-      const x = a[field], y = b[field]
+    for (let i = 0; i < fields.length; i++) {
+      const x = a[fields[i]!], y = b[fields[i]!]
       if (x === y) continue
-      const found = x === null ? 1 : y === null ? -1 : compare(x as never, y as never)
+      const found = x === null ? 1 : y === null ? -1 : compares[i]!(x as never, y as never)
       if (found !== 0) return found
     }
     return 0
+  }
+}
+
+const rankBytes = 6
+/** A number that orders rows nearly as `orderOf` does: of two rows, the one of lower rank comes first; of equal ranks nothing is said. It is the first six bytes that tell, as a whole number below 2^48. */
+export const rankOf = (table: AnyTable, fields: readonly string[]): (row: Row) => number => {
+  const kinds = fields.map(field => table.columns[field]!.kind)
+  return row => {
+    let rank = 0, bytes = 0
+    const tell = (byte: number): void => { if (bytes < rankBytes) { rank = rank * 256 + byte; bytes++ } }
+    /** Tells the column, or ends where it cannot. */
+    const column = (value: unknown, kind: ColumnKind): boolean => {
+      if (value === null) { tell(255); return true }
+      if (kind === 'bool') { tell(value === true ? 1 : 0); return true }
+      if (kind !== 'text' && kind !== 'uuid') return false
+      const text = value as string
+      for (let i = 0; i < text.length && bytes < rankBytes; i++) {
+        const code = text.charCodeAt(i)
+        if (code > 127) { tell(254); return false } // behind all of ASCII; what is equal so far is compared
+        tell(code)
+      }
+      tell(0) // no text holds it, so the shorter one comes first
+      return true
+    }
+    for (let i = 0; i < fields.length && bytes < rankBytes && column(row[fields[i]!], kinds[i]!); i++);
+    while (bytes < rankBytes) tell(0)
+    return rank
   }
 }

@@ -1,5 +1,5 @@
 import { type AnyTable, type At, type Row, atOf, misfit, seal } from '@lowtide/core'
-import { type Order, orderOf } from './order.js'
+import { type Order, orderOf, rankOf } from './order.js'
 import { own } from './own.js'
 import { type Sorted, sorted } from './sorted.js'
 
@@ -42,8 +42,8 @@ export const rowsOf = (table: AnyTable, keyOf: (parent: string) => readonly stri
   const held = new Map<At, Held>()
   const uniques = table.unique.map((columns): Unique => ({ columns, at: valued(columns), held: new Map() }))
   const indexes = table.indexes.map((columns): Index => {
-    const order = orderOf(table, [...columns, ...table.key])
-    return { columns, order, held: sorted((a, b) => order(a.row, b.row)) }
+    const fields = [...columns, ...table.key], order = orderOf(table, fields), rank = rankOf(table, fields)
+    return { columns, order, held: sorted((a, b) => order(a.row, b.row), ({ row }) => rank(row)) }
   })
   const refer = (field: string, parent: string): Reference => ({
     rows, parent, constraint: `${table.name}.${field}`, count: new Map(),
