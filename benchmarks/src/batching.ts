@@ -21,7 +21,7 @@ const side = ({ handler, table, type, data, find, run }: Stream, size: number, a
   const count = ahead + timed
   let commits = 0, events = 0
   const store: Store = { ...opened.store, commit: unit => { commits++; return opened.store.commit(unit) } }
-  const execute = executor({ store, tables: new Map([[table.name, table]]), bindings: {}, ports: new Map(), log: system.log, fanOut: defaults.fanOut, unitLimit: size, source: 'benchmark', instance: '' })
+  const execute = executor({ store, tables: new Map([[table.name, table]]), bindings: {}, ports: new Map(), log: system.log, fanOut: defaults.fanOut, unitLimit: size, source: name => `bench/${name}`, instance: '' })
   const jobs = Array.from({ length: count }, (_, i): Job => ({
     handler, message: enveloped(type, data(i), `command-${i}`), key: `key-${i}`, do: 'run', attempts: 0, losses: 0, broke: 0,
     settle: result => { if (E.isRight(result)) events += result.right?.outcome?.events?.length ?? 0 },

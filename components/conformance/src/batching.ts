@@ -43,7 +43,7 @@ const history = async ({ store, rows }: Bench, list: readonly Salvo[], bite: Bit
   const naive = reference(), sent: Sent[] = []
   const alone = async (steps: readonly Step[], id: string): Promise<void> => {
     const m = message(Run, { key: id, reads: [], guard: 'none', fails: false, changes: [...steps] }, { id })
-    await executor({ store, tables: byName, bindings: {}, ports: new Map(), log: silent, fanOut: 10, unitLimit: 100, source: 'rival', instance: '' })([jobOf(m, silent)], () => true)
+    await executor({ store, tables: byName, bindings: {}, ports: new Map(), log: silent, fanOut: 10, unitLimit: 100, source: name => `rival/${name}`, instance: '' })([jobOf(m, silent)], () => true)
   }
   await alone(setup, 'setup')
   naive.rows.run(setup.map(changeOf))
@@ -74,7 +74,7 @@ const history = async ({ store, rows }: Bench, list: readonly Salvo[], bite: Bit
     }
     const fates = new Map<number, Fate>()
     const jobs = batch.map((m, at) => jobOf(m, r => { fates.set(at, fateOf(r)); segment.push({ at, fate: fateOf(r) }) }))
-    await executor({ store: watched, tables: byName, bindings: {}, ports: new Map(), log: silent, fanOut: 10, unitLimit: 100, source: 'lt', instance: '' })(jobs, () => true)
+    await executor({ store: watched, tables: byName, bindings: {}, ports: new Map(), log: silent, fanOut: 10, unitLimit: 100, source: name => `lt/${name}`, instance: '' })(jobs, () => true)
     bite.batches++
     if (overlaps(batch.map(m => m.data))) bite.overlap++
     if (good > 1 && conflicts === 0) bite.cut++

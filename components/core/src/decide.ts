@@ -27,8 +27,8 @@ export interface Job {
 }
 export interface Executing extends Fetching {
   readonly store: Pick<Store, 'fetch' | 'commit' | 'seen'>; readonly log: Runtime['log']; readonly fanOut: number; readonly unitLimit: number
-  /** The deployment's name; an event's source is it and the handler's name. */
-  readonly source: string
+  /** What a handler's events have as their source: the deployment's name and the handler's, one text for all of them. */
+  readonly source: (handler: string) => string
   /** Tells instances apart where each has its own copy. */
   readonly instance: string
   /** In its place, for those who prove that a broken one is noticed. */
@@ -54,7 +54,7 @@ const envelopeOf = (env: Executing, { handler: h, message: m }: Job, draft: Draf
   const id = idOf(m.id, h.name, index, h.settings.each === 'instance' ? env.instance : '')
   const data = type.kind === 'event' ? E.right(draft.data) : parse(type.schema, draft.data)
   const made = E.isLeft(data) ? data : envelop(type, data.right, {
-    id, source: `${env.source}/${h.name}`, time: m.time, correlationid: m.correlationid, causationid: m.id, tenant: m.tenant, actor: m.actor, traceparent: m.traceparent,
+    id, source: env.source(h.name), time: m.time, correlationid: m.correlationid, causationid: m.id, tenant: m.tenant, actor: m.actor, traceparent: m.traceparent,
   }, draft.kind === 'effect' ? draft.key ?? m.subject : undefined)
   if (E.isLeft(made)) throw new TypeError(`handler '${h.name}' made '${draft.type}' with ${made.left.map(i => `${i.path}: ${i.message}`).join('; ')}`)
   return { channel: type.channel.channel, message: made.right }

@@ -32,7 +32,8 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const opened = await d.shell.open({ tables: [...tables.values()], channels, consumers: running.map(consumerOf), runtime, options })()
   if (E.isLeft(opened)) throw new Error(`${where} the shell '${d.shell.name}' cannot start: ${opened.left.failure}`)
   const { store, transport } = opened.right, { unitLimit } = d.shell.guarantees
-  const env = { store, tables, ports, bindings: d.ports, log: runtime.log, fanOut: options.fanOut, unitLimit, source: d.name, instance: runtime.newId(), ...(o.overlay && { overlay: o.overlay }) }
+  const sources = new Map(running.map(({ name }) => [name, `${d.name}/${name}`]))
+  const env = { store, tables, ports, bindings: d.ports, log: runtime.log, fanOut: options.fanOut, unitLimit, source: (handler: string) => sources.get(handler) ?? d.name, instance: runtime.newId(), ...(o.overlay && { overlay: o.overlay }) }
   const lanes = [...groupsOf(mine), ...performers.map(p => [p])].map(group => ({ group, ...lane({ execute: executor(env), runtime, options, unitLimit }) }))
   const laneOf = (h: AnyDecider) => lanes.find(l => l.group.includes(h))!
   const consumers = await Promise.all(running.map(handler => consume({ handler, lane: laneOf(handler), store, transport, runtime, options })))

@@ -15,9 +15,7 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
   const trackId = (channel: string, partition: string): string => `${channel}\u0000${partition}`
 
   /** A new owner loads the held keys first (law 7). */
-  const trackOf = async ({ channel, partition, fence }: Batch): Promise<Track> => {
-    const known = tracks.get(trackId(channel, partition))
-    if (known?.of.fence === fence) return known
+  const taken = async ({ channel, partition, fence }: Batch): Promise<Track> => {
     const track: Track = { open: [], of: { consumer: handler.name, channel, partition, fence } }
     tracks.set(trackId(channel, partition), track)
     for (const [key, of] of lane.held) if (of === partition && key.startsWith(laneKey(handler.name, channel, ''))) lane.held.delete(key) // another may have driven it on
@@ -41,7 +39,7 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
   const wake = (): void => { for (const call of room) call(); room.clear() }
 
   const batch = async (b: Batch): Promise<void> => {
-    const track = await trackOf(b)
+    const held = tracks.get(trackId(b.channel, b.partition)), track = held?.of.fence === b.fence ? held : await taken(b)
     for (let i = 0; i < b.deliveries.length; i++) {
       const { position, message: m } = b.deliveries[i]!, slot: Slot = { position, done: false, track }, done = (): void => { slot.done = true; wake() }
       track.open.push(slot)
