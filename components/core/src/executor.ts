@@ -130,7 +130,7 @@ export const executor = (env: Executing) => {
 
   /** Commits the head of the queue; what it returns is still to do, in order. */
   const round = async (queue: readonly Job[]): Promise<readonly Job[]> => {
-    const size = headOf(queue), later = new Set(queue.slice(size)), source = fetcher(env)
+    const size = headOf(queue), later = new Set<Job>(size < queue.length ? queue.slice(size) : undefined), source = fetcher(env)
     let todo = size === queue.length ? queue : queue.slice(0, size), failure = await prefetch(todo, source)
     while (failure === undefined && todo.length > 0) {
       const { rows, decided, needs, behind } = decideAll(todo, source)

@@ -28,13 +28,30 @@ const added = ({ table }: Rows, row: Row, by: { readonly [column: string]: numbe
   return E.right(rowOf(table, sum))
 }
 
+/** So few are looked through; more have a map. Most units write one row or two. */
+const few = 4
+/** What a unit leaves of the rows that it writes. */
+const finals = (writes: number) => {
+  const staged: Staged[] = [], maps = writes > few ? new Map<Rows, Map<At, Staged>>() : undefined
+  return {
+    staged,
+    at: (rows: Rows, at: At): Staged | undefined => maps ? maps.get(rows)?.get(at) : staged.find(s => s.rows === rows && s.at === at),
+    add: (one: Staged): void => {
+      staged.push(one)
+      const mine = maps?.get(one.rows)
+      if (mine) mine.set(one.at, one)
+      else maps?.set(one.rows, new Map([[one.at, one]]))
+    },
+  }
+}
+
 /**
  * Lays a unit's checks and writes against the rows. All that is in their way is found, not only the first: checks against
  * the rows as they stand, uniques and references against the final state, as if every write were done. Changes nothing.
  */
 export const stage = (site: Site, checks: readonly Check[], writes: readonly Write[], constrained: boolean): Stage => {
-  const stale: string[] = [], broken: { key: string; constraint: string }[] = [], staged: Staged[] = []
-  const final = new Map<Rows, Map<At, Staged>>()
+  const stale: string[] = [], broken: { key: string; constraint: string }[] = []
+  const final = finals(writes.length), { staged } = final
   let fault: Failure | undefined
 
   for (const { table, at, index, version } of checks) {
@@ -61,37 +78,34 @@ export const stage = (site: Site, checks: readonly Check[], writes: readonly Wri
   for (const write of writes) {
     const rows = site.find(write.table)
     if (rows === undefined) { fault ??= site.unknown(write.table); continue }
-    let mine = final.get(rows)
-    if (mine === undefined) final.set(rows, mine = new Map())
-    else if (mine.has(write.at)) { fault ??= failure(`cannot commit: table '${write.table}' is written twice at the key ${write.at}; expected one write a row`); continue }
+    if (final.at(rows, write.at) !== undefined) { fault ??= failure(`cannot commit: table '${write.table}' is written twice at the key ${write.at}; expected one write a row`); continue }
     const held = rows.held.get(write.at)
     try {
       const row = rowAfter(rows, write, held)
-      if (held === undefined && row === undefined) continue
-      const one: Staged = { rows, at: write.at, held, row }
-      mine.set(write.at, one)
-      staged.push(one)
+      if (held !== undefined || row !== undefined) final.add({ rows, at: write.at, held, row })
     } catch (e) { fault ??= failure(`cannot ${write.op === 'add' ? 'add to' : write.op} a row of table '${write.table}': ${textOf(e)}`) }
   }
   if (!constrained) return { staged, stale, broken, failure: fault }
 
   let taken: Map<Unique, Set<At>> | undefined
   const take = (rows: Rows, unique: Unique, index: number, value: At): void => {
-    let others = taken?.get(unique)
-    if (others === undefined) (taken ??= new Map()).set(unique, others = new Set())
-    const holder = unique.held.get(value), moved = holder && final.get(rows)?.get(atOf(rows.table.key, holder.row))
+    const holder = unique.held.get(value), moved = holder && final.at(rows, atOf(rows.table.key, holder.row))
     const free = holder === undefined || (moved !== undefined && (moved.row === undefined || unique.at(moved.row) !== value))
-    if (!free || others.has(value)) stale.push(keyOf(rows.table.name, value, index))
+    let others = staged.length > 1 ? taken?.get(unique) : undefined
+    if (!free || others?.has(value)) stale.push(keyOf(rows.table.name, value, index))
+    if (staged.length === 1) return
+    if (others === undefined) (taken ??= new Map()).set(unique, others = new Set())
     others.add(value)
   }
   const refer = (reference: Reference, value: At): void => {
-    const parent = site.find(reference.parent), moved = parent && final.get(parent)?.get(value)
+    const parent = site.find(reference.parent), moved = parent && final.at(parent, value)
     if (moved === undefined && !parent?.held.has(value)) stale.push(keyOf(reference.parent, value)) // one that the unit removes is broken: fresh data would not help
   }
   /** How many rows refer to a parent in the end. */
   const referring = (reference: Reference, at: At): number => {
     let count = reference.count.get(at) ?? 0
-    for (const { held, row } of final.get(reference.rows)?.values() ?? []) {
+    for (const { rows, held, row } of staged) {
+      if (rows !== reference.rows) continue
       if (held && reference.at(held.row) === at) count--
       if (row && reference.at(row) === at) count++
     }
