@@ -2,7 +2,7 @@ import { type AnyTable, type Job, type Message, type Row, type Settled, type Sto
 import { message, model } from '@lowtide/testing'
 import * as E from 'fp-ts/lib/Either.js'
 import fc from 'fast-check'
-import { type Program, Run, type Salvo, type Sent, type Step, changeOf, runProgram, salvos, setup, tables } from './programs.js'
+import { type Program, Run, type Salvo, type Sent, type Step, changeOf, found, runProgram, salvos, setup, tables } from './programs.js'
 
 /** A store with these tables, all empty, and a plain look at their rows. */
 export interface Bench { readonly store: Store; rows(table: string): Promise<readonly Row[]>; close(): Promise<void> }
@@ -115,6 +115,6 @@ export const batching = async (make: (tables: readonly AnyTable[]) => Promise<Be
   await fc.assert(fc.asyncProperty(salvos, async list => {
     const bench = await make(tables)
     try { await history(bench, list, bite) } finally { await bench.close() }
-  }), { numRuns: o.runs, includeErrorInReport: true, ...(o.seed !== undefined && { seed: o.seed }), ...(o.path !== undefined && { path: o.path }) })
+  }), { numRuns: o.runs, includeErrorInReport: true, examples: o.path === undefined ? found.map(list => [list]) : [], ...(o.seed !== undefined && { seed: o.seed }), ...(o.path !== undefined && { path: o.path }) })
   return bite
 }

@@ -86,6 +86,18 @@ export const setup: readonly Step[] = [
   { op: 'insert', table: 'lt_counters', id: 'a', row: { n: 0, m: 0 } }, { op: 'insert', table: 'lt_counters', id: 'b', row: { n: 1, m: 1 } },
 ]
 
+/** Histories that random runs have found once, each of them rarely: they are run every time. */
+export const found: readonly (readonly Salvo[])[] = [
+  // an addition to a column of a unique index, on a row that a rival moves: what it runs into depends on the row
+  [
+    { shots: [{ again: undefined, program: { key: 'a', reads: [], guard: 'none', fails: false, changes: [{ op: 'increment', table: 'lt_things', id: 'b', row: { n: 1 } }] } }], rival: undefined },
+    {
+      shots: [{ again: undefined, program: { key: 'a', reads: [], guard: 'none', fails: false, changes: [{ op: 'increment', table: 'lt_things', id: 'a', row: { n: 1 } }, { op: 'increment', table: 'lt_things', id: 'a', row: { n: 1 } }] } }],
+      rival: { before: 1, steps: [{ op: 'put', table: 'lt_things', id: 'a', row: { owner: null, slot: null, shelf: 'y', n: 1 } }] },
+    },
+  ],
+]
+
 // ---- their generators: few ids, so that programs meet
 const ids = fc.constantFrom('a', 'b', 'c', 'd'), small = fc.integer({ min: 0, max: 2 }), slot = fc.constantFrom('s', 't', 'u'), shelf = fc.constantFrom('x', 'y')
 const anyRead: fc.Arbitrary<Program['reads'][number]> = fc.oneof(

@@ -112,11 +112,11 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
     const p = placeOf(table, a.at, 'key' in a ? a.key : pick(table.key, a.row)), now = current(p.key)
     const forbid = (constraint: string): void => { t.broken ??= `${table.name}.${constraint}`; t.reads.push(p) }
     // only whole numbers can be added in any order, and only where no unique value rests on them
-    const adds = a.op === 'increment' && Object.keys(a.by).every(f => table.columns[f]?.kind === 'int')
+    const adds = a.op === 'increment' && Object.keys(a.by).every(f => table.columns[f]?.kind === 'int' && !table.unique.some(u => u.includes(f)))
     if (a.op === 'insert') {
       if (now == null) set(p, null, fit(p, a.row), undefined, job, t)
       else forbid(table.key.join('+'))
-    } else if (adds && now === undefined && !table.unique.flat().some(f => f in a.by)) {
+    } else if (adds && now === undefined) {
       t.wrote.push(p.key)
       write<Staged>(staged, p.key, { place: p, row: undefined, by: sum(staged.get(p.key)?.by ?? {}, a.by), job })
     } else if (now === undefined) t.needs.push(lookupOf(p))
