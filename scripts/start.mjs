@@ -15,7 +15,7 @@ const help = `Runs a project of this repository, built first where that is neede
 
   npm start                                  ${standard}: GraphQL at http://127.0.0.1:4000/graphql
   PORT=5000 npm start                        the same at another port; 0 takes a free one
-  npm start ${forFiles} -- customers.csv    the customers of a file
+  npm start ${forFiles} -- customers.csv     the customers of a file
   npm start <project> -- [arguments]         a project; relative paths start where npm was called
 
 projects: ${projects.join(', ') || '(none)'}`
@@ -61,8 +61,8 @@ if (ready) {
   process.chdir(process.env.INIT_CWD ?? process.cwd())
   process.setSourceMapsEnabled(true)
   try { await import(pathToFileURL(ready.main).href) } catch (error) {
-    if (error?.cause?.syscall === undefined) throw error
-    process.exitCode = 1 // what the system refuses, as a port that is in use, is told whole by the message
+    if (error?.cause?.syscall === undefined && error?.code !== 'WIRING') throw error
+    process.exitCode = 1 // what the system refuses, as a port that is in use, and what wiring finds is told whole by the message
     console.error(`npm start: ${error.message}`)
   }
 }

@@ -7,7 +7,7 @@ import { answersOf, jsonOf, sampleOf } from './sample.js'
 
 type Field = GraphQLField<unknown, unknown>
 const fieldsOf = (type: ReturnType<GraphQLSchema['getQueryType']>): readonly Field[] => Object.values(type?.getFields() ?? {})
-const why = { full: '', bare: 'where a column is', absent: 'where there is no row' } as const
+const why = { full: '', bare: 'where an optional column is null', absent: 'where there is no row' } as const
 
 /** All that keeps a schema from being served by these functions. */
 export const faultsIn = (schema: GraphQLSchema, functions: readonly AnyHandler[]): readonly string[] => {

@@ -1,6 +1,6 @@
 import type { AnyHandler, Message, Runtime } from '@lowtide/core'
 import type { Front, Intake } from '@lowtide/run'
-import type { GraphQLSchema } from 'graphql'
+import { GraphQLError, type GraphQLSchema } from 'graphql'
 import { createYoga } from 'graphql-yoga'
 import { createServer } from 'node:http'
 import type { Socket } from 'node:net'
@@ -20,11 +20,16 @@ const lastWords = 100
 const sameTenant = (who: Identity, event: Message): boolean => event.tenant === who.tenant
 /** A port's number; nothing for what is none. */
 const portOf = (port: Options['port']): number | undefined => {
-  const n = port === undefined || port === '' ? 4000 : Number(port)
+  const n = port === undefined || port === '' ? 4000 : typeof port === 'number' || /^\d+$/.test(port) ? Number(port) : NaN
   return Number.isInteger(n) && n >= 0 && n <= 65_535 ? n : undefined
 }
+/** The line of the type definitions that an error is about. */
+const placeOf = (e: unknown): string => {
+  const at = e instanceof GraphQLError ? e.locations?.[0] : undefined, line = at && e instanceof GraphQLError ? e.source?.body.split('\n')[at.line - 1]?.trim() : undefined
+  return line === undefined ? '' : ` At line ${at!.line}: ${line}`
+}
 const tried = (make: () => GraphQLSchema): { schema: GraphQLSchema } | { fault: string } => {
-  try { return { schema: make() } } catch (e) { return { fault: `graphql: the type definitions are no schema: ${e instanceof Error ? e.message : String(e)}` } }
+  try { return { schema: make() } } catch (e) { return { fault: `graphql: the type definitions are no schema: ${e instanceof Error ? e.message : String(e)}${placeOf(e)}` } }
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Gone } from '@lowtide/run'
-import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http'
+import { type IncomingMessage, STATUS_CODES, type ServerResponse, maxHeaderSize } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 /** Tells that the other side has gone, once its connection is closed before the answer is out; `over` is called when it is closed, gone or answered. One listener a request; cheaper than an AbortSignal. */
@@ -67,7 +67,7 @@ export const faultIn = (params: unknown): string | undefined => {
 
 const broken: { readonly [code: string]: readonly [status: number, code: string, text: string] } = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'timeout', 'the request took too long to come in'],
-  HPE_HEADER_OVERFLOW: [431, 'too-large', 'the headers are too large'],
+  HPE_HEADER_OVERFLOW: [431, 'too-large', `the headers are too large; expected at most ${maxHeaderSize} bytes`],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, 'too-large', 'the extensions of the chunks are too large'],
 }
 /** Answers what is no request, or not one in time, and ends the connection; an answer that has begun is not written into. */

@@ -60,13 +60,14 @@ export const listener = ({ yoga, path, limits, identify, ready, mask, mine, prod
     if (key !== undefined && !(typeof key === 'string' && printable.test(key))) return refuse(response, 400, 'invalid', 'the header idempotency-key: expected 1 to 255 visible ASCII characters')
     if (takes.json === undefined && !takes.stream && (production || accept?.includes('text/html') !== true)) return refuse(response, 406, 'invalid', 'the header accept: expected application/json, application/graphql-response+json or text/event-stream')
     const asking: Asking = { who, key, gone }
-    if (request.method === 'GET') return handOver(request, response, { asking })
+    if (request.method === 'GET') return asksPage(request) || new URLSearchParams(request.url!.split('?')[1]).has('query') ? handOver(request, response, { asking }) : refuse(response, 400, 'invalid', 'the request has no query; expected POST with a body {"query": "…"}, or ?query=…')
     if (!/^application\/(graphql\+)?json\s*(;|$)/i.test(type)) return refuse(response, 415, 'invalid', 'expected a body of content-type application/json')
     return bodyOf(request, limits.body, bytes => {
       if (bytes === undefined) return refuse(response, 413, 'too-large', `the body is too large; expected at most ${limits.body} bytes`)
       return together(() => void answer(request, response, asking, takes, bytes).catch(fail(response)))
     })
   }
+  const asksPage = ({ method, url, headers }: IncomingMessage): boolean => method === 'GET' && !production && !url!.includes('?') && headers.accept?.includes('text/html') === true
   const listen: RequestListener = (request, response) => {
     lasts.set(request.socket, response)
     const url = request.url ?? '/', end = url.indexOf('?'), at = end < 0 ? url : url.slice(0, end)
@@ -77,9 +78,8 @@ export const listener = ({ yoga, path, limits, identify, ready, mask, mine, prod
     if (open.size >= limits.requests) return refuse(response, 503, 'busy', `this process holds ${limits.requests} requests already`)
     open.add(response)
     const gone = goneOf(response, () => { open.delete(response) })
-    const page = request.method === 'GET' && !production && end < 0 && request.headers.accept?.includes('text/html') === true
     try {
-      const who = page ? {} : identify(request)
+      const who = asksPage(request) ? {} : identify(request)
       if (who instanceof Promise) return void who.then(known => ask(request, response, gone, known), stranger(response))
       return ask(request, response, gone, who)
     } catch (e) { return stranger(response)(e) }

@@ -57,13 +57,13 @@ export interface AnyDeployment {
   readonly processes: { readonly [process: string]: readonly (AnyDecider | Front)[] }; readonly ports: Bindings; readonly options: Options
 }
 export interface Deployment<H, P extends string> extends AnyDeployment { readonly [of]?: { handlers: H; process: P } }
-/** Chooses functions, a shell, and which process runs which handlers. Throws all faults of the wiring at once. */
+/** Chooses functions, a shell, and which process runs which handlers. Throws all faults of the wiring at once, in an error whose `code` is `WIRING`. */
 export function deployment<const F extends readonly Functions[], const R extends { readonly [process: string]: readonly (Front | Runnable<Members<NoInfer<F>[number]>>)[] }>(
   d: { readonly name?: string; readonly functions: F; readonly shell: Shell; readonly processes: R; readonly options?: Partial<Options> } & Ports<PortOf<Members<NoInfer<F>[number]>>> & Placed<Runnable<Members<NoInfer<F>[number]>>, NoInfer<R>>,
 ): Deployment<Members<F[number]>, keyof R & string>
 export function deployment(d: { name?: string; functions: readonly Functions[]; shell: Shell; processes: AnyDeployment['processes']; ports?: Bindings; options?: Partial<Options> }): AnyDeployment {
   const whole: AnyDeployment = { name: d.name ?? 'lowtide', functions: d.functions.flatMap(f => Object.values(f)), shell: d.shell, processes: d.processes, ports: d.ports ?? {}, options: { ...defaults, ...d.options } }
   const faults = faultsOf(whole)
-  if (faults.length > 0) throw new Error(`[${whole.name}] this deployment cannot start:\n${faults.map(f => `  - ${f}`).join('\n')}`)
+  if (faults.length > 0) throw Object.assign(new Error(`[${whole.name}] this deployment cannot start:\n${faults.map(f => `  - ${f}`).join('\n')}`), { code: 'WIRING' })
   return whole
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Runtime, uuidOf } from '@lowtide/core'
 import { start } from './app.js'
-import type { App, Deployment } from './deployment.js'
+import type { AnyApp, App, Deployment } from './deployment.js'
 
 /** So many times in a row the next batch follows at once; then timers and sockets have their turn. */
 const breath = 64
@@ -25,18 +25,21 @@ export const system: Runtime = {
   log: (level, text, fields) => { if (level !== 'info') process.stderr.write(`${level}: ${text}${fields ? ` ${JSON.stringify(fields)}` : ''}\n`) },
 }
 
-/** Milliseconds for which a second signal is still the first one, once all is closed: without a listener it would kill the process, with another exit code. */
-const late = 1_000
+/** Milliseconds for which the process stays once all is closed: a terminal's Ctrl-C comes twice through npm, and the second signal would kill it, with another exit code. */
+const late = 100
 /**
  * Starts a deployment, or one of its processes (`only`), and closes it gracefully on SIGINT and SIGTERM (unless `signals` is false: then its caller sees to them). npm may deliver a signal twice; the second is the same request.
  *
  * @example const app = await run(deployment({ functions: [functions], shell: memory(), processes: { all: [inviteCustomer] } }))
  */
 export const run = async <H, P extends string>(d: Deployment<H, P>, o: { readonly only?: string | undefined; readonly runtime?: Runtime; readonly signals?: boolean } = {}): Promise<App<H>> => {
-  const app = await start(d, o.runtime ?? system, o)
+  let app: AnyApp | undefined, asked = false
   const off = (): void => { process.off('SIGINT', stop).off('SIGTERM', stop) }
-  const stop = (): void => { void app.close().finally(() => { setTimeout(off, late).unref() }) }
-  const close = (): Promise<void> => app.close().finally(off)
-  if (o.signals !== false) process.on('SIGINT', stop).on('SIGTERM', stop)
-  return { ...app, close } as App<H>
+  const stop = (): void => { asked = true; void app?.close().finally(() => { setTimeout(off, late) }) }
+  if (o.signals !== false) process.on('SIGINT', stop).on('SIGTERM', stop) // before it starts: a front says that it serves, and may be told to stop at once
+  try {
+    const started = app = await start(d, o.runtime ?? system, o)
+    if (asked) stop()
+    return { ...started, close: () => started.close().finally(off) } as App<H>
+  } catch (e) { off(); throw e }
 }

@@ -16,9 +16,9 @@ subscription Invitations {
 `
 
 /** What a newcomer reads once requests are served. */
-export const greeting = (url: string): string => `Lowtide serves GraphQL at ${url}
+export const greeting = (url: string, page = process.env['NODE_ENV'] !== 'production'): string => `Lowtide serves GraphQL at ${url}
 
-Open it in a browser, or paste:
+${page ? 'Open it in a browser, or paste' : 'Paste'}:
 
   curl ${url} -H 'content-type: application/json' \\
     -d '{"query": "mutation { InviteCustomer(email: \\"ada@example.com\\") { id invited } }"}'

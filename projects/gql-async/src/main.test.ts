@@ -84,11 +84,14 @@ test('SIGINT, with a subscription open', async () => {
   await ends(s, 'SIGINT')
 })
 
-test('SIGTERM twice, and before any request', async () => {
-  const s = started(process.execPath, [main])
-  await s.url()
-  process.kill(s.child.pid!, 'SIGTERM')
-  await ends(s, 'SIGTERM')
+test('a signal at the very moment when it serves, and once more while it ends, as npm hands on Ctrl-C', async () => {
+  for (const apart of [0, 3, 10, 20, 60]) {
+    const s = started(process.execPath, [main])
+    await once(s.child.stdout!, 'data')
+    process.kill(s.child.pid!, 'SIGINT')
+    await new Promise(resolve => { setTimeout(resolve, apart) }) // not to wait for something: this is the case
+    await ends(s, 'SIGINT')
+  }
 })
 
 test('npm start gql-async, from its beginning to Ctrl-C', async () => {
