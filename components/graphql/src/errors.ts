@@ -12,20 +12,21 @@ export const rejected = ({ code, message, details }: Rejection): GraphQLError =>
 
 /** Hides what only the log should hold, under an id that the log has. */
 export type Mask = (code: string, error: unknown, rest?: GraphQLErrorExtensions) => GraphQLError
-const shown: { readonly [code: string]: string } = { unauthenticated: 'who asks could not be told', failed: 'this could not be handled', 'projection-parked': 'this was handled, and what it changed cannot be read yet', unavailable: 'this cannot be handled now; send it again', internal: 'something went wrong in here' }
+const shown: { readonly [code: string]: string } = { unauthenticated: 'who asks could not be told', failed: 'this could not be handled', 'projection-parked': 'this was handled, and what it changed cannot be read yet', unavailable: 'this cannot be handled now; send it again', busy: 'too much is asked of this service now; send it again', 'too-old': 'this was sent too long ago', internal: 'something went wrong in here' }
 export const masking = (runtime: Pick<Runtime, 'log' | 'newId'>, production: boolean): Mask => (code, error, rest = {}) => {
   const id = runtime.newId(), text = error instanceof Error ? error.stack ?? error.message : String(error), head = text.split('\n', 1)[0]!
-  runtime.log('error', `[graphql] ${code}, error ${id}: ${cut(head)}`, { id, error: text })
+  runtime.log(code === 'busy' || code === 'too-old' ? 'info' : 'error', `[graphql] ${code}, error ${id}: ${cut(head)}`, { id, error: text })
   return failure(code, production ? `${shown[code] ?? shown['internal']}; the log has it under the error's id` : head, { ...rest, id })
 }
 
 /** What a process that is closing says; nothing for the log. */
 export const closing: Mask = (code, _, rest = {}) => failure(code, 'this process is closing; send it again', rest)
 
+const machinery: ReadonlySet<string> = new Set(['failed', 'unavailable', 'projection-parked', 'busy', 'too-old'])
 /** Why a command or a query has no answer. What the machinery said when it failed is for the log alone. */
 export const notHandled = (n: NotHandled, mask: Mask): GraphQLError => {
   const rest = { ...(n.commandId !== undefined && { commandId: n.commandId }), ...(n.issues !== undefined && { issues: n.issues }) }
-  if (n.notHandled === 'failed' || n.notHandled === 'unavailable' || n.notHandled === 'projection-parked') return mask(n.notHandled, n.message, rest)
+  if (machinery.has(n.notHandled)) return mask(n.notHandled, n.message, rest)
   if (n.notHandled === 'id-reused') return failure('idempotency-key-reused', 'this idempotency-key stands for another call already: expected the same arguments, or a new key', rest)
   return failure(n.notHandled, n.message, rest)
 }

@@ -2,15 +2,25 @@ import type { Gone } from '@lowtide/run'
 import { type IncomingMessage, STATUS_CODES, type ServerResponse, maxHeaderSize } from 'node:http'
 import type { Duplex } from 'node:stream'
 
+const ends = new WeakMap<Duplex, Set<() => void>>()
+/** What is to be told when a connection closes: of an answer that waits behind another one of its connection (pipelining), Node tells nothing. */
+const endsOf = (socket: Duplex): Set<() => void> => {
+  const known = ends.get(socket), made = known ?? new Set<() => void>()
+  if (known === undefined) { ends.set(socket, made); socket.once('close', () => { for (const end of made) end() }) }
+  return made
+}
 /** Tells that the other side has gone, once its connection is closed before the answer is out; `over` is called when it is closed, gone or answered. One listener a request; cheaper than an AbortSignal. */
 export const goneOf = (response: ServerResponse, over: () => void): Gone => {
   let calls: Set<() => void> | undefined
   const gone = { aborted: false, addEventListener: (_: 'abort', call: () => void): void => { (calls ??= new Set()).add(call) }, removeEventListener: (_: 'abort', call: () => void): void => { calls?.delete(call) } }
-  response.once('close', () => {
+  const end = (): void => {
+    if (!mine.delete(end)) return
     gone.aborted = !response.writableFinished
     for (const call of calls ?? []) call()
     over()
-  })
+  }
+  const mine = endsOf(response.req.socket).add(end)
+  response.once('close', end)
   return gone
 }
 

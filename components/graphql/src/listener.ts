@@ -54,7 +54,7 @@ export const listener = ({ yoga, path, limits, identify, ready, mask, mine, prod
   /** Where `identify` throws, as token libraries do, nobody is known. */
   const stranger = (response: ServerResponse) => (e: unknown): void => send(response, 401, { errors: [mask('unauthenticated', e)] })
   const ask = (request: IncomingMessage, response: ServerResponse, gone: Gone, who: Identity | null): void => {
-    if (who === null) return refuse(response, 401, 'unauthenticated', 'this request does not tell who asks; expected what this service knows its callers by')
+    if (typeof who !== 'object' || who === null) return refuse(response, 401, 'unauthenticated', 'this request does not tell who asks; expected what this service knows its callers by')
     if (request.method !== 'POST' && request.method !== 'GET') return refuse(response, 405, 'invalid', 'expected the method POST, or GET for a query', { allow: 'GET, POST' })
     const key = request.headers['idempotency-key'], { accept, 'content-type': type = '' } = request.headers, takes = accepted(accept)
     if (key !== undefined && !(typeof key === 'string' && printable.test(key))) return refuse(response, 400, 'invalid', 'the header idempotency-key: expected 1 to 255 visible ASCII characters')
@@ -80,7 +80,7 @@ export const listener = ({ yoga, path, limits, identify, ready, mask, mine, prod
     const gone = goneOf(response, () => { open.delete(response) })
     try {
       const who = asksPage(request) ? {} : identify(request)
-      if (who instanceof Promise) return void who.then(known => ask(request, response, gone, known), stranger(response))
+      if (typeof who === 'object' && who !== null && 'then' in who) return void Promise.resolve(who).then(known => ask(request, response, gone, known), stranger(response))
       return ask(request, response, gone, who)
     } catch (e) { return stranger(response)(e) }
   }

@@ -20,8 +20,14 @@ interface ForProjection { readonly projector: AnyDecider; readonly outcome: Outc
 /** Those who wait for answers: outcomes and projections, whichever process makes them, with a time limit each. */
 export const callers = ({ store, transport, runtime, options }: { store: Store; transport: Transport; runtime: Runtime; options: Options }) => {
   let active = 0
-  const idle: (() => void)[] = [], queue: (() => void)[] = []
-  const next = (): void => { queue.shift()?.() }
+  const idle: (() => void)[] = [], queue = new Set<() => void>()
+  let letting = false
+  const next = (): void => { // in a loop: who begins may end at once
+    if (letting) return
+    letting = true
+    for (const begin of queue) { if (active >= options.buffer) break; queue.delete(begin); begin() }
+    letting = false
+  }
   const leave = (): void => { active--; next(); if (active === 0) for (const call of idle.splice(0)) call() }
 
   const outcomes = waiting<ForOutcome>(runtime, options.poll, call => store.watch('outcome', call), async pending => {
@@ -43,7 +49,9 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
       const at = new Map(types.map(t => [t.channel.channel, new Map<string, Position>()]))
       for (const { channel, partition, position } of applied.right.upTo) at.get(channel)?.set(partition, position)
       if (applied.right.parked > 0) { // a parked event is behind the checkpoint, but not in the rows
-        const parked = await store.parked({ consumer })(), held = new Map(E.isRight(parked) ? parked.right.map(h => [`${h.channel}\u0000${h.key}`, h]) : [])
+        const parked = await store.parked({ consumer })()
+        if (E.isLeft(parked)) continue // who waits may be among them
+        const held = new Map(parked.right.map(h => [`${h.channel}\u0000${h.key}`, h]))
         for (const p of mine) {
           const key = p.outcome.events?.flatMap(e => types.filter(t => t.type === e.type).map(t => `${t.channel.channel}\u0000${e.subject}`)).find(k => held.has(k)), h = key === undefined ? undefined : held.get(key)
           if (h) settle(projections, p, refuse('projection-parked', `the projector '${consumer}' holds the key '${h.key}' parked: ${h.reason}`, { commandId: p.outcome.commandId }))
@@ -100,11 +108,10 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
           stop()
           if (patience.stops) for (const call of patience.stops) call()
           resolve(answer)
-          if (inside) leave()
+          if (inside) leave(); else queue.delete(begin)
         },
       }
       const begin = (): void => {
-        if (patience.over) return next()
         inside = true
         active++
         patience.late = undefined
@@ -118,7 +125,7 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
         if (signal.aborted) return gone()
       }
       if (active < options.buffer) begin()
-      else { patience.late = { notHandled: 'busy', message: `this process holds ${options.buffer} callers already`, commandId }; queue.push(begin) }
+      else { patience.late = { notHandled: 'busy', message: `this process holds ${options.buffer} callers already`, commandId }; queue.add(begin) }
     }),
     idle: (): Promise<void> => active === 0 ? Promise.resolve() : new Promise(resolve => { idle.push(resolve) }),
     pending: (): number => outcomes.size() + projections.size(),
