@@ -53,11 +53,14 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const waits = callers({ store, transport, runtime, options })
   let closing: Promise<void> | undefined
   const dispatch = sending({ d, deciders, laneOf: h => mine.includes(h) ? laneOf(h) : undefined, transport, runtime, waits })
-  const open = <A>(task: () => Promise<Left<A>>) => (): Promise<Left<A>> => closing ? Promise.resolve(refuse('unavailable', 'this process is closing')) : task()
+  const broken = (e: unknown) => refuse('failed', e instanceof Error ? e.message : String(e))
+  const open = <A>(task: () => Promise<Left<A>>) => (): Promise<Left<A>> => {
+    try { return closing ? Promise.resolve(refuse('unavailable', 'this process is closing')) : task() } catch (e) { return Promise.resolve(broken(e)) } // as `allow` may throw
+  }
 
   const lookUp = lookingUp(env, runtime)
   const readBack = (lookups: () => Lookups | Then, answer: (data: unknown) => unknown, end: (a: Left<unknown>) => void): void => {
-    const guarded = (call: () => void): void => { try { call() } catch (e) { end(refuse('failed', e instanceof Error ? e.message : String(e))) } }
+    const guarded = (call: () => void): void => { try { call() } catch (e) { end(broken(e)) } }
     guarded(() => lookUp(lookups(), data => guarded(() => end(E.isLeft(data) ? E.left(unavailable(data.left)) : E.right(answer(data.right))))))
   }
   const resolve = (r: AnyResolver, outcome: Outcome, message: Message, { end }: Patience<E.Either<Rejection, unknown>>): void => {
@@ -78,12 +81,12 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
     answer: (r, draft, c = {}) => open(() => resolvers.includes(r)
       ? dispatch<E.Either<Rejection, unknown>>(draft, c, r.after ? [r.after] : [], (outcome, message, patience) => resolve(r, outcome, message, patience))
       : Promise.resolve(refuse('invalid', `the resolver of '${r.in[0]!.type}' is not among the functions`))),
-    query: (q, args, c = {}) => open(async () => {
-      if (!d.functions.includes(q) || !isQuery(q)) return refuse('invalid', `the query '${q.name}' is not among the functions${nearest(q.name, d.functions.filter(isQuery).map(x => x.name))}`)
+    query: (q, args, c = {}) => open(() => {
+      if (!d.functions.includes(q) || !isQuery(q)) return Promise.resolve(refuse('invalid', `the query '${q.name}' is not among the functions${nearest(q.name, d.functions.filter(isQuery).map(x => x.name))}`))
       const parsed = argsOf(q, args), now = new Date(runtime.now()).toISOString(), id = runtime.newId()
-      if (E.isLeft(parsed)) return refuse('invalid', `'${q.name}': ${parsed.left.map(i => `${i.path === '' ? '' : `${i.path}: `}${i.message}`).join('; ')}`, { issues: parsed.left })
+      if (E.isLeft(parsed)) return Promise.resolve(refuse('invalid', `'${q.name}': ${parsed.left.map(i => `${i.path === '' ? '' : `${i.path}: `}${i.message}`).join('; ')}`, { issues: parsed.left }))
       const ctx = contextOf({ id, source: d.name, type: q.name, subject: '', time: now, dataschema: '', data: args, correlationid: id, actor: c.actor, tenant: c.tenant }, q.name, runtime.log)
-      if (q.allow?.(ctx, parsed.right) === false) return refuse('forbidden', `'${q.name}' is not allowed for ${c.actor === undefined ? 'an anonymous caller' : `'${c.actor}'`}`)
+      if (q.allow?.(ctx, parsed.right) === false) return Promise.resolve(refuse('forbidden', `'${q.name}' is not allowed for ${c.actor === undefined ? 'an anonymous caller' : `'${c.actor}'`}`))
       return waits.within(c.timeout ?? options.timeout, undefined, patience => readBack(() => q.lookup(parsed.right, ctx), data => q.answer(data, parsed.right), patience.end), c.signal)
     }),
     listen: (list, listener) => async () => E.mapLeft(unavailable)(await transport.subscribe({ name: `listen-${runtime.newId()}`, channels: list, broadcast: true }, {
@@ -105,7 +108,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
     close: () => closing ??= (async () => {
       const until = runtime.now() + options.grace // for all steps together
       const grace = (task: Promise<unknown>): Promise<unknown> => { let stop = (): void => {}; return Promise.race([task, new Promise<void>(r => { stop = runtime.after(Math.max(0, until - runtime.now()), r) })]).finally(() => stop()) }
-      await grace(Promise.all(started.map(f => f.close())))
+      await grace(Promise.all(started.map(f => f.close().catch((e: unknown) => runtime.log('error', `${where} a front could not close: ${String(e)}`)))))
       await grace(waits.idle())
       await grace(opened.right.drain())
       unwatch(); stopPoll()

@@ -20,12 +20,12 @@ interface ForProjection { readonly projector: AnyDecider; readonly outcome: Outc
 /** Those who wait for answers: outcomes and projections, whichever process makes them, with a time limit each. */
 export const callers = ({ store, transport, runtime, options }: { store: Store; transport: Transport; runtime: Runtime; options: Options }) => {
   let active = 0
-  const idle: (() => void)[] = [], queue = new Set<() => void>()
+  const idle: (() => void)[] = [], queue = new Map<() => void, (answer: E.Either<NotHandled, never>) => void>()
   let letting = false
   const next = (): void => { // in a loop: who begins may end at once
     if (letting) return
     letting = true
-    for (const begin of queue) { if (active >= options.buffer) break; queue.delete(begin); begin() }
+    for (const begin of queue.keys()) { if (active >= options.buffer) break; queue.delete(begin); begin() }
     letting = false
   }
   const leave = (): void => { active--; next(); if (active === 0) for (const call of idle.splice(0)) call() }
@@ -125,10 +125,16 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
         if (signal.aborted) return gone()
       }
       if (active < options.buffer) begin()
-      else { patience.late = { notHandled: 'busy', message: `this process holds ${options.buffer} callers already`, commandId }; queue.add(begin) }
+      else { patience.late = { notHandled: 'busy', message: `this process holds ${options.buffer} callers already`, commandId }; queue.set(begin, patience.end) }
     }),
     idle: (): Promise<void> => active === 0 ? Promise.resolve() : new Promise(resolve => { idle.push(resolve) }),
     pending: (): number => outcomes.size() + projections.size(),
-    close: (): void => { outcomes.close(); projections.close() },
+    /** Nobody can be answered any more. */
+    close: (): void => {
+      const closing = refuse('unavailable', 'this process is closing; send the same id again')
+      for (const p of outcomes.close()) p.done(closing)
+      for (const p of projections.close()) p.done(closing)
+      for (const end of queue.values()) end(closing)
+    },
   }
 }

@@ -6,7 +6,7 @@ const same = (a: unknown, b: unknown): boolean => {
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null || Array.isArray(a) !== Array.isArray(b)) return false
   const one = a as { readonly [name: string]: unknown }, other = b as { readonly [name: string]: unknown }
   for (const name in one) if (!same(one[name], other[name])) return false
-  for (const name in other) if (!(name in one)) return false
+  for (const name in other) if (!Object.hasOwn(one, name)) return false
   return true
 }
 

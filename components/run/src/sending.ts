@@ -4,6 +4,7 @@ import { type Patience, type callers, refuse } from './callers.js'
 import type { AnyDeployment } from './deployment.js'
 import type { Caller, NotHandled, Sending } from './front.js'
 import type { Lane } from './lane.js'
+import { line } from './line.js'
 import { nearest } from './wiring.js'
 
 type Left<A> = E.Either<NotHandled, A>
@@ -12,7 +13,7 @@ interface Sends { readonly d: AnyDeployment; readonly deciders: readonly AnyDeci
 /** From a caller's draft to its outcome. The path of every command: callbacks instead of `await`, whose frames were a third of what a command allocates. */
 export const sending = ({ d, deciders, laneOf, transport, runtime, waits }: Sends) => {
   const projectors = deciders.filter(h => h.kind === 'projector')
-  const takers = new Map(deciders.filter(h => h.kind === 'command').flatMap(h => h.in.map(type => [type.type, { type, handler: h, lane: laneOf(h), channels: [...h.in, ...h.out].map(t => t.channel) }] as const)))
+  const takers = new Map(deciders.filter(h => h.kind === 'command').flatMap(h => h.in.map(type => [type.type, { type, handler: h, lane: laneOf(h), enter: line(transport, [...h.in, ...h.out].map(t => t.channel)) }] as const)))
   let lastMs = NaN, lastText = ''
   const stamp = (): string => { // made once a millisecond
     const ms = runtime.now()
@@ -43,7 +44,7 @@ export const sending = ({ d, deciders, laneOf, transport, runtime, waits }: Send
   return <A>(draft: Draft, c: Sending, after: readonly AnyDecider[] | undefined, then: (outcome: Outcome, message: Message, patience: Patience<A>) => void): Promise<Left<A>> => {
     const made = envelopeOf(draft, c)
     if (E.isLeft(made)) return Promise.resolve(made)
-    const m = made.right, { handler, lane, type, channels } = takers.get(m.type)!
+    const m = made.right, { handler, lane, type, enter } = takers.get(m.type)!
     return waits.within<A>(c.timeout ?? d.options.timeout, m.id, patience => {
       const decided = (mark: Left<Mark>): void => {
         if (E.isLeft(mark)) return patience.end(mark)
@@ -58,11 +59,10 @@ export const sending = ({ d, deciders, laneOf, transport, runtime, waits }: Send
         if (lane && !handler.settings.needs?.oneAtATime) lane.take(handler, m, type.channel.channel, { done: r => decided(markOf(r, m.id)) })
         else waits.outcome(m, handler.name, transport.publish([{ channel: type.channel.channel, message: m }]), patience, decided)
       }
-      const room = transport.room(channels)
-      if (room === undefined) return go()
+      const leave = enter(go)
+      if (leave === undefined) return
       patience.late = { notHandled: 'busy', message: 'the channels of this command are full', commandId: m.id }
-      void room.then(go)
-      return undefined
+      ;(patience.stops ??= []).push(leave)
     }, c.signal)
   }
 }

@@ -11,7 +11,9 @@ export const waiting = <P>(runtime: Runtime, poll: number, watch: (listener: () 
     if (looking) { again = true; return }
     looking = true
     stopTimer()
-    do { again = false; if (pending.size > 0) await look(pending) } while (again)
+    try {
+      do { again = false; if (pending.size > 0) await look(pending) } while (again)
+    } catch (e) { runtime.log('error', `what callers wait for could not be looked up: ${String(e)}`) } // the poll asks again
     looking = false
     if (pending.size > 0) stopTimer = runtime.after(poll, () => void ask())
   }
@@ -21,6 +23,7 @@ export const waiting = <P>(runtime: Runtime, poll: number, watch: (listener: () 
     /** Whether it still waited. */
     remove: (p: P): boolean => { const was = pending.delete(p); if (pending.size === 0) stopTimer(); return was },
     size: (): number => pending.size,
-    close: (): void => { unwatch(); stopTimer(); pending.clear() },
+    /** Those who waited still. */
+    close: (): readonly P[] => { const left = [...pending]; unwatch(); stopTimer(); pending.clear(); return left },
   }
 }
