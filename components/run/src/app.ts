@@ -3,8 +3,8 @@ import {
   type Runtime, type Then, contextOf, executor,
 } from '@lowtide/core'
 import type { Front, NotHandled } from './front.js'
-import type { AnyApp, AnyDeployment } from './deployment.js'
-import { groupsOf, isDecider, isQuery, isResolver, nearest } from './wiring.js'
+import type { AnyApp } from './deployment.js'
+import { type AnyDeployment, groupsOf, isDecider, isQuery, isResolver, nearest } from './wiring.js'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Patience, callers, refuse, unavailable } from './callers.js'
 import { consume, consumerOf } from './consumer.js'

@@ -5,7 +5,7 @@ import {
 import type * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Caller, Front, Intake, NotHandled, Sending } from './front.js'
-import { faultsOf } from './wiring.js'
+import { type AnyDeployment, faultsOf } from './wiring.js'
 
 /** A running process of a deployment: its intake, and what its operators ask. */
 export interface AnyApp extends Intake {
@@ -51,11 +51,6 @@ type One<T> = T extends readonly (infer M)[] ? M : T
 type NameOf<H> = H extends { readonly kind: string; readonly name: infer N } ? N : never
 type Runnable<H> = Exclude<H, { kind: 'resolver' | 'query' }>
 type Placed<H, R> = [Exclude<NameOf<H>, NameOf<One<R[keyof R]>>>] extends [never] ? unknown : { readonly 'handlers that no process runs': Exclude<NameOf<H>, NameOf<One<R[keyof R]>>> }
-/** A deployment as wiring and a process see it. */
-export interface AnyDeployment {
-  readonly name: string; readonly functions: readonly AnyHandler[]; readonly shell: Shell
-  readonly processes: { readonly [process: string]: readonly (AnyDecider | Front)[] }; readonly ports: Bindings; readonly options: Options
-}
 export interface Deployment<H, P extends string> extends AnyDeployment { readonly [of]?: { handlers: H; process: P } }
 /** Chooses functions, a shell, and which process runs which handlers. Throws all faults of the wiring at once, in an error whose `code` is `WIRING`. */
 export function deployment<const F extends readonly Functions[], const R extends { readonly [process: string]: readonly (Front | Runnable<Members<NoInfer<F>[number]>>)[] }>(

@@ -1,5 +1,5 @@
-import type { AnyDeployment, Description } from './deployment.js'
-import { groupsOf, isDecider } from './wiring.js'
+import type { Description } from './deployment.js'
+import { type AnyDeployment, groupsOf, isDecider } from './wiring.js'
 
 /** What runs where, what the shell guarantees, and every number in force. */
 export const describe = (d: AnyDeployment): Description => {

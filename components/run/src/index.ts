@@ -1,6 +1,7 @@
 export { start } from './app.js'
 export { run, system } from './run.js'
 export { deployment } from './deployment.js'
-export type { AnyApp, AnyDeployment, App, Description, Deployment, Functions } from './deployment.js'
+export type { AnyApp, App, Description, Deployment, Functions } from './deployment.js'
 export { nearest } from './wiring.js'
+export type { AnyDeployment } from './wiring.js'
 export type { Caller, Front, Gone, Intake, NotHandled, Sending } from './front.js'

@@ -1,11 +1,10 @@
 import { type AnyDecider, type Draft, type Mark, type Message, type Outcome, type Runtime, type Settled, type Transport, bodyOf, contextOf, envelop, parse, seal } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Patience, type callers, refuse } from './callers.js'
-import type { AnyDeployment } from './deployment.js'
 import type { Caller, NotHandled, Sending } from './front.js'
 import type { Lane } from './lane.js'
 import { line } from './line.js'
-import { nearest } from './wiring.js'
+import { type AnyDeployment, nearest } from './wiring.js'
 
 type Left<A> = E.Either<NotHandled, A>
 interface Sends { readonly d: AnyDeployment; readonly deciders: readonly AnyDecider[]; readonly laneOf: (h: AnyDecider) => Lane | undefined; readonly transport: Transport; readonly runtime: Runtime; readonly waits: ReturnType<typeof callers> }

@@ -1,6 +1,11 @@
-import { type AnyDecider, type AnyHandler, type AnyQuery, type AnyResolver, type AnyTable, type AnyType, type Schema } from '@lowtide/core'
-import type { AnyDeployment } from './deployment.js'
+import type { AnyDecider, AnyHandler, AnyQuery, AnyResolver, AnyTable, AnyType, Bindings, Options, Schema, Shell } from '@lowtide/core'
+import type { Front } from './front.js'
 
+/** A deployment as wiring and a process see it. */
+export interface AnyDeployment {
+  readonly name: string; readonly functions: readonly AnyHandler[]; readonly shell: Shell
+  readonly processes: { readonly [process: string]: readonly (AnyDecider | Front)[] }; readonly ports: Bindings; readonly options: Options
+}
 /** The known name with the fewest edits (Levenshtein), and all of them: `; nearest: 'x'; known: x, y`. */
 export const nearest = (name: string, known: Iterable<string>): string => {
   const distance = (a: string, b: string): number => [...a].reduce((row, x, i) => [...b].reduce<number[]>((next, y, j) => [...next, Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (x === y ? 0 : 1))], [i + 1]), Array.from({ length: b.length + 1 }, (_, j) => j)).at(-1)!
