@@ -78,11 +78,11 @@ test('a thousand clients that go away while they wait, in the middle of a body, 
 
 test('thousands of mutations leave what the store keeps by law, and no more with each', async () => {
   const s = await outside({ options }), same = `same-${randomUUID()}@example.org`
-  await mutate(s, 1_000, () => same)
+  await mutate(s, 5_000, () => same) // until its code is compiled and its tables have grown
   const start = await settled(s, 20)
   await mutate(s, 2_000, () => same)
   const rejected = await settled(s, 20)
-  assert.ok(rejected.heap - start.heap < 2 * MB, `2,000 rejections left ${rejected.heap - start.heap} bytes`)
+  assert.ok(rejected.heap - start.heap < 1 * MB, `2,000 rejections left ${rejected.heap - start.heap} bytes`)
   const grown: number[] = []
   for (let i = 0, before = rejected.heap; i < 4; i++) {
     await mutate(s, 500, () => `new-${randomUUID()}@example.org`)
