@@ -1,7 +1,6 @@
-import type { Runtime, Shell, Store, Transport } from '@lowtide/core'
+import type { Plan, Runtime, Shell, Store, Transport } from '@lowtide/core'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 
-export type Plan = Parameters<Shell['open']>[0]
 type Opened = Shell extends { open(plan: Plan): TaskEither<infer _F, infer O> } ? O : never
 export type Consumed = Parameters<Transport['subscribe']>[1]
 /** Something that is done around every call of a port: `deliver`, `hint` and `revoked` go from the shell to the instance, all others the other way. */
@@ -44,4 +43,4 @@ export const around = (shell: Shell, each: Each): Shell => changed(shell, o => (
   store: changedStore(o.store, each), transport: changedTransport(o.transport, each), drain: () => each('drain', o.drain), close: () => each('close', o.close),
 }))
 
-export type { Opened, Runtime }
+export type { Opened, Plan, Runtime }

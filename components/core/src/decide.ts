@@ -38,8 +38,7 @@ export interface Executing extends Fetching {
 export interface Decided { readonly job: Job; readonly trace: Trace; readonly emits: readonly Emit[]; readonly mark?: Mark | undefined; readonly failure?: Failure | undefined }
 
 const none: readonly never[] = []
-const isEvent = (draft: Draft): boolean => draft.kind === 'event'
-const stopped = (t: Trace): boolean => t.needs.length > 0 || t.cut
+const isEvent = (draft: Draft): boolean => draft.kind === 'event', stopped = (t: Trace): boolean => t.needs.length > 0 || t.cut
 /** A handler is pure: it is asked once what it looks up. */
 export const asksOf = (job: Job): Lookups | Then => job.asks ??= job.handler.lookup?.(job.message) ?? {}
 /** Commands have one space of ids, whichever handler takes them. */

@@ -3,7 +3,7 @@ import { type AnyType, type Draft, effectType } from './message.js'
 import { type Deep, type Input, type Output, type Schema, type Stable, type of } from './schema.js'
 import { type Lookup, atOf } from './table.js'
 
-export interface Failure { readonly failure: string; /** Whether another attempt may help. */ readonly retry: boolean }
+export interface Failure { readonly failure: string; /** Whether another attempt may help. */ readonly retry: boolean; /** The store, the transport or what a port leads to is not there for now: no message's fault, and no attempt of its. */ readonly unavailable?: boolean }
 export interface Effect<N extends string = string, I = unknown> extends Draft<'effect', N, I> {}
 export interface PortShape { readonly ask?: { readonly args: Schema; readonly answer: Schema }; readonly effect?: Schema }
 /** What the executor needs to know of any port. */

@@ -123,10 +123,15 @@ export interface Runtime {
   random(): number; newId(): string
   log(level: 'info' | 'warn' | 'error', text: string, fields?: object): void
 }
-/** A technology: opened once a process, over the tables and channels that its handlers use. */
+/** What a shell is opened over: the tables and channels that its handlers use. */
+export interface Plan { readonly tables: readonly AnyTable[]; readonly channels: readonly Channel[]; readonly consumers: readonly Consumer[]; readonly runtime: Runtime; readonly options: Options }
+export interface Report { /** For people. */ readonly text: string; /** For programs: JSON. */ readonly data: unknown; /** Whether something asks for attention: a command that says so ends with 1. */ readonly alarm?: boolean }
+/** What a shell's operators can do while nothing or all of it runs: `lowtide <name>`. `flags`: each with what it does. */
+export interface Verb { readonly name: string; readonly about: string; readonly flags: { readonly [flag: string]: string }; run(plan: Plan, flags: ReadonlySet<string>): TaskEither<Failure, Report> }
+/** A technology: opened once a process. `drain` waits, while consumers still run, for what would be lost with this process. */
 export interface Shell {
-  readonly name: string; readonly guarantees: Guarantees
-  open(plan: { readonly tables: readonly AnyTable[]; readonly channels: readonly Channel[]; readonly consumers: readonly Consumer[]; readonly runtime: Runtime; readonly options: Options }): TaskEither<Failure, { readonly store: Store; readonly transport: Transport; /** Waits, while consumers still run, for what would be lost with this process. */ drain(): Promise<void>; close(): Promise<void> }>
+  readonly name: string; readonly guarantees: Guarantees; readonly verbs?: readonly Verb[]
+  open(plan: Plan): TaskEither<Failure, { readonly store: Store; readonly transport: Transport; drain(): Promise<void>; close(): Promise<void> }>
 }
 export type Bindings = { readonly [port: string]: AnyBinding | undefined }
 /** Every number in force; `app.describe()` prints them. Times in milliseconds. */

@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto'
+
+/** A statement and the name under which a connection keeps it prepared: the same text, the same name. */
+export interface Statement { readonly name: string; readonly text: string }
+export type Value = string | number | boolean | null
+/** An array stands for a whole column of a batch: the text of a statement never depends on how many there are. */
+export type Param = Value | readonly Value[]
+export interface Step { readonly statement: Statement; readonly params: readonly Param[] }
+
+const kept = new Map<string, Statement>()
+/** White space does not count. */
+export const statement = (text: string): Statement => {
+  const plain = text.replace(/\s+/g, ' ').trim()
+  let known = kept.get(plain)
+  if (known === undefined) kept.set(plain, known = { name: `lt_${createHash('sha256').update(plain).digest('base64url').slice(0, 16)}`, text: plain })
+  return known
+}
+
+const quoted = (value: string): string => `"${value.includes('"') || value.includes('\\') ? value.replace(/["\\]/g, '\\$&') : value}"`
+/** As Postgres reads arrays (https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO). */
+const list = (values: readonly Value[]): string => {
+  let text = '{'
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!
+    text += (i === 0 ? '' : ',') + (typeof value === 'string' ? quoted(value) : value === null ? 'NULL' : String(value))
+  }
+  return `${text}}`
+}
+export const paramText = (param: Param): string | null => param === null || typeof param === 'string' ? param : typeof param === 'object' ? list(param) : String(param)
+
+/** A name as it stands in a statement. */
+export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`

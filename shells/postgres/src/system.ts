@@ -1,0 +1,44 @@
+/**
+ * Lowtide's own tables, as numbered migrations: what is here once is never changed again, the next one stands below.
+ * `:schema` is the schema, quoted. Names begin with `lowtide_`, which no table of functions may.
+ */
+export const system: readonly { readonly number: number; readonly name: string; readonly sql: string }[] = [{
+  number: 1, name: 'the log, the inbox, consumers, instances and what is parked', sql: `
+-- What this database is: how many partitions its channels have, which server it was made on, and what is added to a transaction's id
+-- ('shift') so that ids go on rising when the rows move to a server that counts from a lower one.
+create table :schema.lowtide_meta (key text collate "C" primary key, value text not null);
+
+-- Every message, in its channel and partition. A transaction's id and a number within it make the position: there is no sequence, so
+-- nothing is ever skipped, and a reader that stays below the oldest running transaction never misses one that commits late.
+create table :schema.lowtide_log (
+  channel text collate "C" not null, partition smallint not null, tx bigint not null, n int not null, message json not null,
+  primary key (channel, partition, tx, n));
+
+-- What was handled, by consumer and id of the message; a command's (consumer '') holds its outcome, whose events stand in the log.
+create table :schema.lowtide_inbox (
+  consumer text collate "C" not null, id text collate "C" not null, body text collate "C" not null, time timestamptz not null, tx bigint not null, outcome json,
+  primary key (consumer, id));
+
+-- How far each consumer has come in each partition, and who owns it: only the holder of the newest fence may move it.
+create table :schema.lowtide_consumers (
+  consumer text collate "C" not null, channel text collate "C" not null, partition smallint not null,
+  tx bigint not null default 0, n int not null default 0, fence bigint not null default 0, owner text collate "C",
+  primary key (consumer, channel, partition)) with (fillfactor = 50);
+
+-- Processes that live, until when (by this server's clock), and which consumers they run.
+create table :schema.lowtide_instances (id text collate "C" primary key, until timestamptz not null, consumers text[] not null) with (fillfactor = 50);
+
+-- What could not be handled, and what waits behind it, in the order of 'seq'.
+create table :schema.lowtide_parked (
+  seq bigint generated always as identity, id text collate "C" primary key, consumer text collate "C" not null, channel text collate "C" not null,
+  partition text collate "C" not null, key text collate "C" not null, state text collate "C" not null, reason text not null, attempts int not null, time timestamptz not null,
+  message json, raw text);
+create index lowtide_parked_key on :schema.lowtide_parked (consumer, channel, key, seq);
+create index lowtide_parked_state on :schema.lowtide_parked (state, seq);
+
+-- Ends a transaction whose writes did not find what its checks had found: somebody wrote past Lowtide's locks.
+create function :schema.lowtide_must(ok boolean, what text) returns void language plpgsql as $must$
+begin if not ok then raise exception 'lowtide: % changed under its lock', what using errcode = 'LT001'; end if; end $must$;
+` }]
+/** The newest that this version knows. */
+export const newest = Math.max(...system.map(({ number }) => number))
