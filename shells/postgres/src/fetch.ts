@@ -1,0 +1,91 @@
+import { type Fact, type Row, type TableLookup, fits } from '@lowtide/core'
+import { failure } from './failure.js'
+import type { Landed } from './flight.js'
+import { type Shape, columnar, kindOf, named, same } from './shape.js'
+import { type Param, type Step, identifier, statement } from './statement.js'
+
+/** Lookups of one form: one statement, however many there are. `slots`: where their answers belong. */
+interface Group { readonly slots: number[]; add(lookup: TableLookup): void; step(): Step; answer(landed: Landed, to: Fact[][]): void }
+
+/** Whether a row can have these values: what no column holds is found by nobody, and needs no question. */
+export const possible = (shape: Shape, columns: readonly string[], row: Row): boolean => columns.every(name => {
+  const column = shape.table.columns[name]!, value = row[name]
+  return value !== null && value !== undefined && fits[column.kind](value, column) && !(column.kind === 'text' && (value as string).includes('\u0000'))
+})
+
+/** Rows by a key or by a unique index. */
+const exact = (shape: Shape, columns: readonly string[]): Group => {
+  const slots: number[] = [], values = columnar(shape, columns, 1)
+  return {
+    slots, add: ({ ask }) => values.add((ask as { readonly key: Row }).key),
+    step: () => ({ statement: statement(`select u.o, ${shape.select} from unnest(${values.text}) with ordinality u(${named(columns, 'k')}, o) join ${shape.at} t on ${same(columns, 'k')}`), params: values.params }),
+    answer: ({ rows }, to) => { for (const cells of rows) to[slots[Number(cells[0]) - 1]!]!.push(shape.fact(cells, 1)) },
+  }
+}
+
+type Where = Extract<TableLookup['ask'], { op: 'where' }>
+/** The order of a page; nulls stand last, as they do in Postgres. */
+const orderOf = ({ table }: Shape, { orderBy }: Where): readonly string[] => orderBy === undefined ? table.key : [orderBy, ...table.key.filter(name => name !== orderBy)]
+const whereGroup = (shape: Shape, form: Where): Group => {
+  const { table, at } = shape, equal = Object.keys(form.equal), given = equal.filter(name => form.equal[name] !== null), order = orderOf(shape, form)
+  const slots: number[] = [], equals = columnar(shape, given, 1), after = columnar(shape, form.after === undefined ? [] : table.key, equals.next), limits: number[] = []
+  const limited = form.limit !== undefined && form.limit !== Infinity
+  const t = (name: string): string => `t.${identifier(name)}`, a = (name: string): string => `a.${identifier(name)}`, key = (of: (name: string) => string): string => `(${table.key.map(of).join(', ')})`
+  const keyAfter = `(${named(after.params.length > 0 ? table.key : [], 'a')})`, by = form.orderBy
+  const behind = form.after === undefined ? '' : by === undefined ? ` and ${key(t)} > ${keyAfter.replaceAll('a', 'u.a')}`
+    : !table.columns[by]!.optional ? ` and (${order.map(t).join(', ')}) > (${order.map(a).join(', ')})`
+    : ` and (${t(by)} > ${a(by)} or (${t(by)} is null and ${a(by)} is not null) or (${t(by)} is not distinct from ${a(by)} and ${key(t)} > ${key(a)}))`
+  // the row behind which the page begins; where it is gone, nothing stands behind it
+  const last = form.after !== undefined && by !== undefined ? ` join ${at} a on ${table.key.map((name, i) => `${a(name)} = u.a${i}`).join(' and ')}` : ''
+  const conditions = equal.map(name => form.equal[name] === null ? `${t(name)} is null` : `${t(name)} = u.e${given.indexOf(name)}`).join(' and ')
+  const arrays = [equals.text, after.text, limited ? `$${after.next}::bigint[]` : ''].filter(text => text !== '').join(', '), names = [named(given, 'e'), named(form.after === undefined ? [] : table.key, 'a'), limited ? 'l' : ''].filter(text => text !== '').join(', ')
+  const source = arrays === '' ? '(select null::int as x, 1::bigint as o) u' : `unnest(${arrays}) with ordinality u(${names}, o)`
+  const text = `select u.o, x.* from ${source}${last} cross join lateral (select ${shape.select}, ${order.map((name, i) => `${t(name)} as lowtide_o${i}`).join(', ')} from ${at} t where ${conditions}${behind} order by ${order.map(t).join(', ')}${limited ? ' limit u.l' : ''}) x order by u.o, ${order.map((_, i) => `x.lowtide_o${i}`).join(', ')}`
+  return {
+    slots,
+    add: ({ ask }) => { const { equal: row, after: from, limit } = ask as Where; equals.add(row); if (from) after.add(from); if (limited) limits.push(Math.trunc(limit!)) },
+    step: () => ({ statement: statement(text), params: [...equals.params, ...after.params, ...(limited ? [limits] : [])] as readonly Param[] }),
+    answer: ({ rows }, to) => { for (const cells of rows) to[slots[Number(cells[0]) - 1]!]!.push(shape.fact(cells, 1)) },
+  }
+}
+/** What the lookup asks of a declared index, in words, where it cannot be. */
+const faultOf = ({ table }: Shape, { equal, orderBy }: Where): string | undefined => {
+  const unknown = [...Object.keys(equal), ...(orderBy === undefined ? [] : [orderBy])].find(column => !(column in table.columns)), fields = Object.keys(equal)
+  if (unknown !== undefined) return `cannot look up rows of table '${table.name}': it has no column '${unknown}'; it has ${Object.keys(table.columns).join(', ')}`
+  if (orderBy !== undefined && table.columns[orderBy]!.kind === 'json') return `cannot order rows of table '${table.name}' by '${orderBy}': expected a column with an order, found json`
+  if (fields.length > 0 && table.indexes.some(columns => fields.length <= columns.length && columns.slice(0, fields.length).every(name => name in equal))) return undefined
+  return `cannot look up rows of table '${table.name}' where ${fields.join(', ')} are given: expected the leading columns of a declared index, found indexes: ${table.indexes.map(columns => columns.join('+')).join(', ') || 'none'}`
+}
+
+/** The statements that answer these lookups, one a form, and their answers put in order. Throws a Failure for what no table or index answers. */
+export const fetching = (shapes: (table: string) => Shape) => (asked: readonly TableLookup[]): { readonly steps: readonly Step[]; answers(landed: readonly Landed[]): readonly (readonly Fact[])[] } => {
+  const groups = new Map<string, Group>(), answers: Fact[][] = asked.map(() => [])
+  const enter = (name: string, make: () => Group, lookup: TableLookup, slot: number): void => {
+    let group = groups.get(name)
+    if (group === undefined) groups.set(name, group = make())
+    group.slots.push(slot)
+    group.add(lookup)
+  }
+  for (const [slot, lookup] of asked.entries()) {
+    const shape = shapes(lookup.lookup), { table } = shape, { ask } = lookup
+    if (ask.op === 'get') { if (possible(shape, table.key, ask.key)) enter(table.name, () => exact(shape, table.key), lookup, slot); continue }
+    if (ask.op === 'by') {
+      const columns = table.unique[ask.index]
+      if (columns === undefined) throw failure(`cannot look up table '${table.name}' by its unique index ${ask.index}: it has ${table.unique.length}`)
+      if (possible(shape, columns, ask.key)) enter(`${table.name}\u0000${ask.index}`, () => exact(shape, columns), lookup, slot)
+      continue
+    }
+    const fault = faultOf(shape, ask), fields = Object.keys(ask.equal)
+    if (fault !== undefined) throw failure(fault)
+    if (ask.limit !== undefined && !(ask.limit >= 1)) continue
+    if (!possible(shape, fields.filter(name => ask.equal[name] !== null), ask.equal) || (ask.after && !possible(shape, table.key, ask.after))) continue
+    const form = [table.name, ...fields.map(name => `${name}${ask.equal[name] === null ? '' : '='}`), ask.orderBy ?? '', ask.after ? 'after' : '', ask.limit === undefined || ask.limit === Infinity ? '' : 'limit'].join('\u0000\u0000')
+    enter(form, () => whereGroup(shape, ask), lookup, slot)
+  }
+  const list = [...groups.values()]
+  return {
+    steps: list.map(group => group.step()),
+    answers: landed => { list.forEach((group, i) => group.answer(landed[i]!, answers)); return answers },
+  }
+}
+export { kindOf }
