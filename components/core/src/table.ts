@@ -13,17 +13,18 @@ export const text = column<string>('text')
 export const int = column<number>('int')
 export const float = column<number>('float')
 export const bool = column<boolean>('bool')
-/** An exact number, written as a string: `'12.50'`. */
+/** An exact number, written as a string: `'12.50'`. Equal numbers may have several texts, so it cannot be part of a key or an index. */
 export const decimal = column<string>('decimal')
-/** An ISO 8601 string. */
+/** An instant as `Date.toISOString` writes it: ISO 8601, UTC, milliseconds. */
 export const timestamp = column<string>('timestamp')
 export const uuid = column<string>('uuid')
 export const json = <S extends Schema>(schema: S & Stable<S>): Column<Deep<Output<S>>> => ({ kind: 'json', optional: false, schema })
 export const optional = <A>(c: Column<A>): Column<A | null> => ({ ...(c as AnyColumn), optional: true })
-const fits: { readonly [K in ColumnKind]: (v: unknown, c: AnyColumn) => boolean } = {
+/** Whether a value is one of the column's: each has one text, so that equal texts are equal values on every shell. */
+export const fits: { readonly [K in ColumnKind]: (v: unknown, c: AnyColumn) => boolean } = {
   text: v => typeof v === 'string', int: Number.isSafeInteger, float: Number.isFinite, bool: v => typeof v === 'boolean', json: (v, c) => E.isRight(parse(c.schema!, v)),
-  decimal: v => typeof v === 'string' && /^-?\d+(\.\d+)?$/.test(v),
-  timestamp: v => typeof v === 'string' && /^\d{4}-\d\d-\d\dT/.test(v) && !Number.isNaN(Date.parse(v)),
+  decimal: v => typeof v === 'string' && /^(?!-0(\.0+)?$)-?(0|[1-9]\d*)(\.\d+)?$/.test(v),
+  timestamp: v => typeof v === 'string' && /^(?!0000)\d{4}-/.test(v) && !Number.isNaN(Date.parse(v)) && new Date(v).toISOString() === v,
   uuid: v => typeof v === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(v),
 }
 /** What does not fit the table's columns, in words; nothing when all does. */

@@ -38,6 +38,10 @@ export const faultsOf = (d: AnyDeployment): readonly string[] => {
     for (const t of [...h.in, ...h.out]) { if ((types.get(t.type) ?? t) !== t) say(`two messages are named '${t.type}' (one of them used by '${h.name}')`); types.set(t.type, t) }
   }
 
+  for (const { name, columns, key, unique, indexes } of tables.values()) for (const column of new Set([key, ...unique, ...indexes].flat())) {
+    const kind = columns[column]?.kind
+    if (kind === 'decimal' || kind === 'json') say(`the column '${name}.${column}' is part of a key or an index, and ${kind}: equal values may have several texts; expected text, int, float, bool, timestamp or uuid`)
+  }
   const commands = deciders.filter(h => h.kind === 'command'), taken = commands.flatMap(h => h.in.map(t => t.type))
   for (const type of new Set(taken)) { const by = commands.filter(h => h.in.some(t => t.type === type)); if (by.length > 1) say(`the command '${type}' has ${by.length} handlers: ${by.map(h => `'${h.name}'`).join(' and ')}; expected one`) }
   for (const h of [...deciders.filter(x => x.kind === 'policy'), ...resolvers]) for (const t of [...h.in, ...h.out]) if (t.kind === 'command' && !taken.includes(t.type)) say(`'${h.name}' needs the command '${t.type}', which no handler takes${nearest(t.type, taken)}`)

@@ -1,4 +1,4 @@
-import { statement } from './statement.js'
+import { type Step, statement } from './statement.js'
 
 /** 53 bits of a name (cyrb53, public domain): the same in every process. A collision costs a wait, nothing else. */
 const hash = (name: string, seed: number): number => {
@@ -20,21 +20,20 @@ const hash = (name: string, seed: number): number => {
  */
 export const locking = (schema: string) => {
   const seed = hash(schema, 0) >>> 0
-  return {
-    collect: () => {
-      const modes = new Map<number, boolean>()
-      return {
-        size: (): number => modes.size,
-        shared: (name: string): void => { const h = hash(name, seed); if (!modes.has(h)) modes.set(h, false) },
-        exclusive: (name: string): void => { modes.set(hash(name, seed), true) },
-        step: () => {
-          const sorted = [...modes.keys()].sort((a, b) => a - b)
-          return { statement: take, params: [sorted, sorted.map(h => modes.get(h)!)] }
-        },
-      }
-    },
+  return () => {
+    const modes = new Map<number, boolean>()
+    return {
+      size: (): number => modes.size,
+      shared: (name: string): void => { const h = hash(name, seed); if (!modes.has(h)) modes.set(h, false) },
+      exclusive: (name: string): void => { modes.set(hash(name, seed), true) },
+      step: (): Step => {
+        const sorted = [...modes.keys()].sort((a, b) => a - b)
+        return { statement: take, params: [sorted, sorted.map(h => modes.get(h)!)] }
+      },
+    }
   }
 }
 /** In the order of the arrays. */
 const take = statement('select case when x then pg_advisory_xact_lock(h) else pg_advisory_xact_lock_shared(h) end from unnest($1::bigint[], $2::bool[]) u(h, x)')
 export const ownershipOf = (consumer: string, channel: string, partition: string | number): string => `owner\u0000${consumer}\u0000${channel}\u0000${partition}`
+export const emitLock = (channel: string, key: string): string => `emit\u0000${channel}\u0000${key}`

@@ -1,0 +1,1 @@
+export interface News { readonly log: readonly { readonly channel: string; readonly partition: number; readonly tx: number }[]; readonly outcome: boolean; readonly applied: boolean; readonly parked: boolean }
