@@ -74,7 +74,7 @@ export const launch = async ({ module, handlers, whole, options, faults, sabotag
     /** Past the app: as another deployment's process would. */
     publish: (emits: readonly Emit[]) => transport!.publish(emits)(),
     describe: async () => app.describe(),
-    ready: async () => app.ready(),
+    state: async () => app.state(),
     measured: async () => measures.measured(),
   }
   return {

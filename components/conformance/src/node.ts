@@ -1,5 +1,5 @@
 import type { AnyDecider, AnyQuery, AnyResolver, Draft, Emit, Message, Outcome, Parked, ParkedFilter, Rejection } from '@lowtide/core'
-import type { Caller, NotHandled, Sending } from '@lowtide/run'
+import type { Caller, Intake, NotHandled, Sending } from '@lowtide/run'
 import type * as E from 'fp-ts/lib/Either.js'
 import type { Measured } from './meter.js'
 import type { Clock, Instance } from './world.js'
@@ -51,7 +51,7 @@ export const node = (instance: Instance, clock: Clock, patience: number) => {
     listen: (...channels: readonly string[]) => call<string>('listen', channels),
     heard: () => call<readonly Message[]>('heard'),
     publish: async (...emits: readonly Emit[]): Promise<void> => { await call('publish', emits) },
-    ready: () => call<boolean>('ready'),
+    state: () => call<ReturnType<Intake['state']>>('state'),
     measured: () => call<Measured>('measured'),
     crash: () => instance.crash(), pause: () => instance.pause(), resume: () => instance.resume(), crashed: () => instance.crashed(),
     close: () => clock.during('the end of close()', patience, instance.close()),

@@ -20,15 +20,15 @@ const callerOf = ({ who, gone }: Asking, id?: string): Caller => ({ id, actor: w
 const mutation = (intake: Intake, type: AnyType, resolver: AnyResolver | undefined, mask: Mask): Resolve => resolver
   ? async (_, data, { asking }, info) => {
     const answered = await intake.answer(resolver, { kind: 'command', type: type.type, data }, callerOf(asking, commandId(asking, info)))()
-    return E.isLeft(answered) ? notHandled(answered.left, intake.ready() ? mask : closing) : E.isLeft(answered.right) ? rejected(answered.right.left) : plain(answered.right.right)
+    return E.isLeft(answered) ? notHandled(answered.left, intake.state() === 'closing' ? closing : mask) : E.isLeft(answered.right) ? rejected(answered.right.left) : plain(answered.right.right)
   }
   : async (_, data, { asking }, info) => {
     const sent = await intake.send({ kind: 'command', type: type.type, data }, { ...callerOf(asking, commandId(asking, info)), wait: 'projected' })()
-    return E.isLeft(sent) ? notHandled(sent.left, intake.ready() ? mask : closing) : sent.right.rejection ? rejected(sent.right.rejection) : { commandId: sent.right.commandId }
+    return E.isLeft(sent) ? notHandled(sent.left, intake.state() === 'closing' ? closing : mask) : sent.right.rejection ? rejected(sent.right.rejection) : { commandId: sent.right.commandId }
   }
 const asked = (intake: Intake, query: AnyQuery, mask: Mask): Resolve => async (_, args, { asking }) => {
   const found = await intake.query(query, args, callerOf(asking))()
-  return E.isLeft(found) ? notHandled(found.left, intake.ready() ? mask : closing) : plain(found.right)
+  return E.isLeft(found) ? notHandled(found.left, intake.state() === 'closing' ? closing : mask) : plain(found.right)
 }
 
 /** An Option of fp-ts, as GraphQL knows it: the value, or null. */

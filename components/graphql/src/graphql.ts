@@ -72,7 +72,7 @@ const start = async ({ intake, runtime, functions, o, n, production, path, host,
     // Megabytes, with all that the page needs: it works offline. Its `query` is what it opens with, whatever its types say.
     renderGraphiQL: async options => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL({ ...options, ...(o.example !== undefined && { query: o.example }) }),
   })
-  const { listen, bad, giveUp } = listener({ yoga, path, limits: n, identify: o.identify ?? (() => ({})), ready: () => intake.ready(), mask, mine, production })
+  const { listen, bad, giveUp } = listener({ yoga, path, limits: n, identify: o.identify ?? (() => ({})), state: intake.state, mask, mine, production })
   const server = createServer({ requestTimeout: n.request, headersTimeout: Math.min(n.headers, n.request), connectionsCheckingInterval: Math.min(1_000, n.request) }, listen).on('clientError', bad)
 
   const address = await new Promise<{ port: number }>((resolve, reject) => {

@@ -1,4 +1,4 @@
-import type { Gone } from '@lowtide/run'
+import type { Gone, Intake } from '@lowtide/run'
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import type { GraphQLParams, Plugin, YogaServerInstance } from 'graphql-yoga'
 import { isUtf8 } from 'node:buffer'
@@ -14,14 +14,14 @@ export interface Served { readonly asking: Asking; readonly known?: ExecutionRes
 export type Yoga = YogaServerInstance<Served, object>
 export const answersKnown: Plugin<object, Served> = { onParams: ({ context, setResult }) => { if (context.known) setResult(context.known) } }
 
-interface Listening { readonly yoga: Yoga; readonly path: string; readonly limits: Limits; readonly identify: NonNullable<Options['identify']>; readonly ready: () => boolean; readonly mask: Mask; readonly mine: (e: unknown) => GraphQLError; readonly production: boolean }
+interface Listening { readonly yoga: Yoga; readonly path: string; readonly limits: Limits; readonly identify: NonNullable<Options['identify']>; readonly state: Intake['state']; readonly mask: Mask; readonly mine: (e: unknown) => GraphQLError; readonly production: boolean }
 const printable = /^[\x21-\x7e]{1,255}$/
 
 /**
  * Serves requests. A POST of JSON is read here, and goes through Yoga's parameters, parser, limits, validation and execution; data is written here,
  * for Yoga's HTTP layer takes as long as all of these together (docs/decisions/008). Errors, streams, GET and GraphiQL go through that layer.
  */
-export const listener = ({ yoga, path, limits, identify, ready, mask, mine, production }: Listening) => {
+export const listener = ({ yoga, path, limits, identify, state, mask, mine, production }: Listening) => {
   const resultOf = yoga.getResultForParams // read once: the instance is a Proxy
   const refuse = (response: ServerResponse, status: number, code: string, message: string, headers?: { readonly [name: string]: string }): void => send(response, status, { errors: [failure(code, message)] }, undefined, headers)
   const fail = (response: ServerResponse) => (e: unknown): void => send(response, 500, { errors: [mine(e)] })
@@ -72,7 +72,7 @@ export const listener = ({ yoga, path, limits, identify, ready, mask, mine, prod
     lasts.set(request.socket, response)
     const url = request.url ?? '/', end = url.indexOf('?'), at = end < 0 ? url : url.slice(0, end)
     if (at === '/health/live') return send(response, 200, { status: 'ok' })
-    if (at === '/health/ready') return ready() ? send(response, 200, { status: 'ok' }) : send(response, 503, { status: 'closing' })
+    if (at === '/health/ready') return state() === 'ready' ? send(response, 200, { status: 'ok' }) : send(response, 503, { status: state() })
     if (at === '/' && !production) return void response.writeHead(302, { location: path }).end()
     if (at !== path) return refuse(response, 404, 'invalid', `nothing is served at this path; GraphQL is at ${path}`)
     if (open.size >= limits.requests) return refuse(response, 503, 'busy', `this process holds ${limits.requests} requests already`)

@@ -38,12 +38,13 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const laneOf = (h: AnyDecider) => lanes.find(l => l.group.includes(h))!
   const consumers = await Promise.all(running.map(handler => consume({ handler, lane: laneOf(handler), store, transport, runtime, options })))
 
-  let looking = false, stopPoll = (): void => {}
+  let looking = false, reachable = true, stopPoll = (): void => {}
   const look = async (): Promise<void> => { // hints may be lost: the poll is what counts
     if (looking) return
     looking = true
     stopPoll()
     const asked = await store.parked({ state: 'redrive' })()
+    reachable = E.isRight(asked) || asked.left.unavailable !== true
     if (E.isRight(asked) && asked.right.length > 0) for (const c of consumers) void c.look(asked.right)
     looking = false
     if (!closing) stopPoll = runtime.after(options.poll, () => void look())
@@ -104,7 +105,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
       redrive: id => asked(store.unpark(id, 'redrive')), discard: id => asked(store.unpark(id, 'discard')),
     },
     rebuild: h => open(() => rebuild({ ...env, store, handlers: groupsOf(deciders).find(g => g.includes(h)) ?? [], runtime })),
-    describe: () => describe(d), ready: () => closing === undefined,
+    describe: () => describe(d), state: () => closing ? 'closing' : reachable ? 'ready' : 'unavailable',
     close: () => closing ??= (async () => {
       const until = runtime.now() + options.grace // for all steps together
       const grace = (task: Promise<unknown>): Promise<unknown> => { let stop = (): void => {}; return Promise.race([task, new Promise<void>(r => { stop = runtime.after(Math.max(0, until - runtime.now()), r) })]).finally(() => stop()) }

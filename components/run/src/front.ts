@@ -19,8 +19,8 @@ export interface Intake {
   query(query: AnyQuery, args: unknown, o?: Caller): TaskEither<NotHandled, unknown>
   /** Messages of channels from now on, lifted to the version known here (what cannot be read is passed over), each listener its own copy; one that returns a promise is waited for. */
   listen(channels: readonly Channel[], listener: (message: Message) => void | Promise<void>): TaskEither<NotHandled, { close(): Promise<void> }>
-  /** Whether intake is open. */
-  ready(): boolean
+  /** Whether it can serve: `unavailable` while the store does not answer, which is asked at every poll. */
+  state(): 'ready' | 'unavailable' | 'closing'
 }
 /** A way in: starts over the app of its process. `faults` are reported at start with those of wiring. */
 export interface Front { readonly front: string; faults(functions: readonly AnyHandler[]): readonly string[]; start(intake: Intake, runtime: Runtime, functions: readonly AnyHandler[]): Promise<{ close(): Promise<void> }> }

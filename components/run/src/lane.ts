@@ -49,7 +49,7 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
     if (open === 0) for (const call of idle.splice(0)) call()
   }
 
-  const settled = (job: Job, ticket: Ticket, why: { last?: Failure }, result: Settled): void => {
+  const settled = (job: Job, ticket: Ticket, why: { last?: Failure; away: number }, result: Settled): void => {
     if (E.isRight(result)) {
       if (job.do === 'park' && job.parked!.state !== 'failed') held.set(job.key, job.parked!.partition)
       return end(job, ticket, why.last ? E.left(why.last) : result)
@@ -62,13 +62,14 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
       block(job.key)
       job.first = true
     }
-    const times = job.handler.settings.retry?.times ?? options.retries
-    job.attempts++
-    if (job.do !== 'run' || (failure.retry && redrive === undefined && job.attempts <= times)) {
+    const times = job.handler.settings.retry?.times ?? options.retries, patient = failure.unavailable === true && (job.slot !== undefined || redrive !== undefined)
+    if (patient) why.away++; else job.attempts++ // an outage is no message's fault: nothing parks for it, however long it takes
+    if (job.do !== 'run' || patient || (failure.retry && redrive === undefined && job.attempts <= times)) {
       job.losses = 0
-      retries.set(job, runtime.after(runtime.random() * Math.min(options.backoffCap, options.backoffBase * 2 ** (job.attempts - 1)), () => { retries.delete(job); submit(job) }))
+      retries.set(job, runtime.after(runtime.random() * Math.min(options.backoffCap, options.backoffBase * 2 ** (job.attempts + why.away - 1)), () => { retries.delete(job); submit(job) }))
       return undefined
     }
+    if (failure.unavailable && !job.slot && redrive === undefined) return end(job, ticket, result) // its caller is told, and may send the id again
     if (job.handler.settings.each === 'instance') { runtime.log('error', `'${job.handler.name}' gave up: ${failure.failure}`, { message: job.message.id }); return end(job, ticket, result) }
     why.last = failure
     job.do = 'park'
@@ -82,7 +83,7 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
     held, block, release,
     blocked: (key: string): boolean => waiting.has(key),
     take: (handler: AnyDecider, message: Message, channel: string, ticket: Ticket): void => {
-      const why: { last?: Failure } = {}, { unfit } = ticket
+      const why: { last?: Failure; away: number } = { away: 0 }, { unfit } = ticket
       const job: Job = {
         // what is unfit fails in its turn, behind all before it of its key; bytes without a key hold none
         handler: unfit === undefined ? handler : { ...handler, lookup: () => { throw { failure: unfit, retry: false } satisfies Failure } }, message,

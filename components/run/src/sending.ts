@@ -35,7 +35,7 @@ export const sending = ({ d, deciders, laneOf, transport, runtime, waits }: Send
     return made
   }
   const markOf = (r: Settled, commandId: string): Left<Mark> => E.isRight(r) ? E.right(r.right!)
-    : refuse(r.left.busy ? 'busy' : r.left.fenced ? 'unavailable' : r.left.failure.startsWith('too-old') ? 'too-old' : 'failed', r.left.failure, { commandId })
+    : refuse(r.left.busy ? 'busy' : r.left.fenced || r.left.unavailable ? 'unavailable' : r.left.failure.startsWith('too-old') ? 'too-old' : 'failed', r.left.failure, { commandId })
   const projecting = ({ events = [] }: Outcome, c: Sending, after: readonly AnyDecider[] | undefined): readonly AnyDecider[] =>
     after === undefined && c.wait !== 'projected' ? [] : (after ?? projectors).filter(p => events.some(e => p.in.some(t => t.type === e.type)))
 

@@ -13,7 +13,7 @@ const things = table('things', {
 })
 const texts = fc.constantFrom('', 'a', 'aa', 'b', 'Z', 'é', '\uffee', '\u{1f600}', '\u{1f600}a'), kind = fc.option(fc.constantFrom('x', 'y'), { nil: null })
 const price = fc.option(fc.constantFrom('0.5', '-1', '10', '9.99', '10.0', '123456789012345678901234567890'), { nil: null })
-const made = fc.constantFrom('2024-05-01T00:00:00.000Z', '2024-05-01T02:00:00+02:00', '2024-05-01T00:00:00.500Z', '2023-05-01T00:00:00Z')
+const made = fc.constantFrom('2024-05-01T00:00:00.000Z', '2024-05-01T00:00:00.500Z', '2023-05-01T00:00:00.000Z')
 const thing = fc.record({ shop: fc.constantFrom('s', 't'), id: fc.integer({ min: -5, max: 20 }), kind, open: fc.boolean(), name: texts, price, made, tags: fc.array(texts, { maxLength: 2 }) }, { noNullPrototype: true })
 const equal = fc.oneof(
   fc.record({ kind }), fc.record({ kind, open: fc.boolean() }), fc.record({ open: fc.boolean(), name: texts, kind }), fc.record({ made }), fc.record({ shop: fc.constantFrom('s', 't') }), fc.record({ shop: fc.constantFrom('s', 't'), price }),

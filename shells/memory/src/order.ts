@@ -22,12 +22,9 @@ const byDecimal = (a: string, b: string): number => {
   const x = BigInt(whole + part.padEnd(digits, '0')), y = BigInt(otherWhole + otherPart.padEnd(digits, '0'))
   return x < y ? -1 : x > y ? 1 : byCodePoint(a, b)
 }
-/** By instant; texts of UTC with milliseconds order themselves. */
-const byInstant = (a: string, b: string): number =>
-  a.length === 24 && b.length === 24 && a.endsWith('Z') && b.endsWith('Z') ? byCodePoint(a, b) : Date.parse(a) - Date.parse(b) || byCodePoint(a, b)
 
 const comparing: { readonly [K in ColumnKind]: Compare } = {
-  text: byCodePoint, uuid: byCodePoint, int: byNumber, float: byNumber, decimal: byDecimal, timestamp: byInstant,
+  text: byCodePoint, uuid: byCodePoint, int: byNumber, float: byNumber, decimal: byDecimal, timestamp: byCodePoint,
   bool: (a: boolean, b: boolean) => Number(a) - Number(b),
   json: (a: unknown, b: unknown) => byCodePoint(atOf(['json'], { json: [a] }), atOf(['json'], { json: [b] })),
 }

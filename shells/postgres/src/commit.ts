@@ -41,6 +41,7 @@ const partsOf = ({ checks, writes }: Unit, shapes: Committing['shapes']): readon
     else uniques.set(check.index, [check])
   }
   for (const write of writes) {
+    if (write.op === 'add' && Object.keys(write.by).length === 0) continue
     const { expected, rows } = part(write.table)
     ;(rows[write.op] as Write[]).push(write)
     if (write.op !== 'add') expected.push({ key: write.key, columns: write.columns, version: write.op === 'insert' ? undefined : Number(write.version) })
@@ -102,6 +103,7 @@ export const committing = ({ db, shift, partitions, shapes, told }: Committing) 
     return { marks: unit.marks.map(mark => mark.outcome ? { ...mark, outcome: { ...mark.outcome, upTo: reachOf(kept.get(mark)!, tx) } as Outcome } : mark) }
   }
 
+  const parents = (table: string): { readonly [field: string]: string } => { try { return shapes(table).table.references } catch { return {} } }
   /** What a constraint of a table forbids although every check held: only a referenced row that is removed, or a row that somebody wrote past the locks. */
   const forbidden = (unit: Unit, { code, constraint = '' }: Refusal): Committed | undefined => {
     if (code !== '23503' && code !== '23505') return undefined
@@ -110,8 +112,7 @@ export const committing = ({ db, shift, partitions, shapes, told }: Committing) 
       const mine = unit.writes.filter(w => w.table === child && (w.op === 'insert' || w.op === 'update'))
       return mine.length === 0 ? undefined : { conflict: { stale: [], broken: mine.map(w => ({ key: keyOf(w.table, w.at), constraint })), seen: [], fenced: [] } }
     }
-    const parent = unit.writes.some(w => w.table === child) || unit.writes.length > 0 ? shapes(child).table.references[field] : undefined
-    const removed = unit.writes.filter(w => w.op === 'remove' && w.table === parent), hit = removed.length > 0 ? removed : unit.writes.filter(w => w.table === child)
+    const removed = unit.writes.filter(w => w.op === 'remove' && w.table === parents(child)[field]), hit = removed.length > 0 ? removed : unit.writes.filter(w => w.table === child)
     return hit.length === 0 ? undefined : { conflict: { stale: [], broken: hit.map(w => ({ key: keyOf(w.table, w.at), constraint })), seen: [], fenced: [] } }
   }
   /** A unit that is too much for now is tried again in parts: an answer that asks for another attempt would bring all of it again. */

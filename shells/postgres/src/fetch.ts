@@ -24,23 +24,29 @@ const exact = (shape: Shape, columns: readonly string[]): Group => {
 }
 
 type Where = Extract<TableLookup['ask'], { op: 'where' }>
-/** The order of a page; nulls stand last, as they do in Postgres. */
-const orderOf = ({ table }: Shape, { orderBy }: Where): readonly string[] => orderBy === undefined ? table.key : [orderBy, ...table.key.filter(name => name !== orderBy)]
+/** The order of a page, ascending; nulls stand last, as they do in Postgres. Equal numbers of different text go by the text. */
+const orderOf = ({ table }: Shape, { orderBy }: Where) => (of: string): readonly string[] => {
+  const column = (name: string): string => `${of}.${identifier(name)}`, key = table.key.map(column)
+  return orderBy === undefined ? key : table.columns[orderBy]!.kind === 'decimal' ? [column(orderBy), `${column(orderBy)}::text collate "C"`, ...key] : [column(orderBy), ...key.filter(name => name !== column(orderBy))]
+}
+/** What stands behind another row, where columns may be null. */
+const behindOf = (mine: readonly string[], other: readonly string[]): string => {
+  const [t, a] = [mine[0]!, other[0]!], first = `${t} > ${a} or (${t} is null and ${a} is not null)`
+  return mine.length === 1 ? `(${first})` : `(${first} or (${t} is not distinct from ${a} and ${behindOf(mine.slice(1), other.slice(1))}))`
+}
 const whereGroup = (shape: Shape, form: Where): Group => {
   const { table, at } = shape, equal = Object.keys(form.equal), given = equal.filter(name => form.equal[name] !== null), order = orderOf(shape, form)
   const slots: number[] = [], equals = columnar(shape, given, 1), after = columnar(shape, form.after === undefined ? [] : table.key, equals.next), limits: number[] = []
   const limited = form.limit !== undefined && form.limit !== Infinity
-  const t = (name: string): string => `t.${identifier(name)}`, a = (name: string): string => `a.${identifier(name)}`, key = (of: (name: string) => string): string => `(${table.key.map(of).join(', ')})`
-  const keyAfter = `(${named(after.params.length > 0 ? table.key : [], 'a')})`, by = form.orderBy
-  const behind = form.after === undefined ? '' : by === undefined ? ` and ${key(t)} > ${keyAfter.replaceAll('a', 'u.a')}`
-    : !table.columns[by]!.optional ? ` and (${order.map(t).join(', ')}) > (${order.map(a).join(', ')})`
-    : ` and (${t(by)} > ${a(by)} or (${t(by)} is null and ${a(by)} is not null) or (${t(by)} is not distinct from ${a(by)} and ${key(t)} > ${key(a)}))`
+  const t = (name: string): string => `t.${identifier(name)}`, by = form.orderBy, mine = order('t')
+  const behind = form.after === undefined ? '' : by === undefined ? ` and (${mine.join(', ')}) > (${table.key.map((_, i) => `u.a${i}`).join(', ')})`
+    : table.columns[by]!.optional ? ` and ${behindOf(mine, order('a'))}` : ` and (${mine.join(', ')}) > (${order('a').join(', ')})`
   // the row behind which the page begins; where it is gone, nothing stands behind it
-  const last = form.after !== undefined && by !== undefined ? ` join ${at} a on ${table.key.map((name, i) => `${a(name)} = u.a${i}`).join(' and ')}` : ''
+  const last = form.after !== undefined && by !== undefined ? ` join ${at} a on ${table.key.map((name, i) => `a.${identifier(name)} = u.a${i}`).join(' and ')}` : ''
   const conditions = equal.map(name => form.equal[name] === null ? `${t(name)} is null` : `${t(name)} = u.e${given.indexOf(name)}`).join(' and ')
   const arrays = [equals.text, after.text, limited ? `$${after.next}::bigint[]` : ''].filter(text => text !== '').join(', '), names = [named(given, 'e'), named(form.after === undefined ? [] : table.key, 'a'), limited ? 'l' : ''].filter(text => text !== '').join(', ')
   const source = arrays === '' ? '(select null::int as x, 1::bigint as o) u' : `unnest(${arrays}) with ordinality u(${names}, o)`
-  const text = `select u.o, x.* from ${source}${last} cross join lateral (select ${shape.select}, ${order.map((name, i) => `${t(name)} as lowtide_o${i}`).join(', ')} from ${at} t where ${conditions}${behind} order by ${order.map(t).join(', ')}${limited ? ' limit u.l' : ''}) x order by u.o, ${order.map((_, i) => `x.lowtide_o${i}`).join(', ')}`
+  const text = `select u.o, x.* from ${source}${last} cross join lateral (select ${shape.select}, ${mine.map((e, i) => `${e} as lowtide_o${i}`).join(', ')} from ${at} t where ${conditions}${behind} order by ${mine.join(', ')}${limited ? ' limit u.l' : ''}) x order by u.o, ${mine.map((_, i) => `x.lowtide_o${i}`).join(', ')}`
   return {
     slots,
     add: ({ ask }) => { const { equal: row, after: from, limit } = ask as Where; equals.add(row); if (from) after.add(from); if (limited) limits.push(Math.trunc(limit!)) },

@@ -62,7 +62,7 @@ export const committed = law(6, 'commit order is not sequence order', {
     let n = 0
     for (let round = 0; round < 12; round++) {
       const late = slow.tell(Append({ list: names[round % 3]!, item: `slow${round}` }), { timeout: 3_600_000 })
-      for (let turns = 0; turns < round; turns++) await quick.ready() // each turn lets it go a little further
+      for (let turns = 0; turns < round; turns++) await quick.state() // each turn lets it go a little further
       await slow.pause()
       for (const list of names) { await quick.send(Append({ list, item: `quick${round}` })); n++ }
       await t.becomes(async () => (await t.rows(journals)).flatMap(r => r.items).filter(i => i.startsWith('quick')).length, n, 'the number of items read beside the writer that stands still')

@@ -6,7 +6,7 @@ export const graceful = law(11, 'graceful stop', {
   'what is in flight is answered, and what was accepted stands': async t => {
     for (let round = 0; round < 6; round++) {
       const list = t.id(`list${round}`), items = numbered(30), node = await t.start([append]), told = items.map(item => node.tell(Append({ list, item }), { id: t.id(`${round}${item}`) }))
-      for (let turns = 0; turns < round; turns++) await node.ready()
+      for (let turns = 0; turns < round; turns++) await node.state()
       await node.close()
       await t.until('all answers', async () => told.every(x => x.sent !== undefined))
       const accepted = items.filter((_, i) => told[i]!.sent!.verdict === 'accepted'), others = [...new Set(told.map(x => x.sent!.verdict))].filter(v => v !== 'accepted')
@@ -39,7 +39,7 @@ export const graceful = law(11, 'graceful stop', {
     await node.send(Append({ list: t.id('list'), item: 'x' }))
     await Promise.all([node.close(), node.close(), node.close()])
     await node.close()
-    t.equal(await node.ready(), false, 'whether intake is open')
+    t.equal(await node.state(), 'closing', 'what the intake is')
   },
   'intake says that it is closed': async t => {
     const node = await t.start([append])
