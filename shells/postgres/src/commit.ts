@@ -1,6 +1,6 @@
 import { type Check, type Committed, type Failure, type Mark, type Outcome, type Unit, type Write, keyOf } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
-import { type Checking, type Found, fencesCheck, marksCheck, rowsCheck, sumsCheck, uniqueCheck } from './checks.js'
+import { type Checking, type Found, fencesCheck, marksCheck, rowsCheck, sumsCheck, together, uniqueCheck } from './checks.js'
 import type { Database } from './database.js'
 import { failure, failureOf, isCrowded, refusalOf, type Refusal } from './failure.js'
 import type { Landed } from './flight.js'
@@ -10,7 +10,7 @@ import { type Kept, keptOf, markOf, reachOf, seenStep } from './inbox.js'
 import { emitLock, locking, ownershipOf } from './locks.js'
 import type { News } from './newsroom.js'
 import type { Shape } from './shape.js'
-import { type Step, identifier } from './statement.js'
+import { type Step, identifier, statements } from './statement.js'
 import { partitionsOf, writing } from './writes.js'
 
 interface Committing {
@@ -53,7 +53,7 @@ const byId = (a: Mark, b: Mark): number => a.consumer < b.consumer ? -1 : a.cons
 
 /** A unit as one flight: locks, checks, writes, in this order, one statement a kind. */
 export const committing = ({ db, shift, partitions, shapes, told }: Committing) => {
-  const schema = identifier(db.schema), write = writing(schema, txOf(shift)), lock = locking(db.schema)
+  const schema = identifier(db.schema), write = writing(schema, txOf(shift)), lock = locking(db.schema), texts = statements()
 
   const plan = (unit: Unit) => {
     const parts = partsOf(unit, shapes), found: Found = { stale: new Set(), broken: [], seen: [], fenced: [] }, checking: Checking[] = [], steps: Step[] = [], locks = lock()
@@ -85,13 +85,13 @@ export const committing = ({ db, shift, partitions, shapes, told }: Committing) 
     if (unit.unparks.length > 0) steps.push(write.unparks(unit.unparks))
     const moved = unit.checkpoints.filter((c): c is typeof c & { readonly position: string } => c.position !== undefined)
     if (moved.length > 0) steps.push(write.checkpoints(moved))
-    const before = locks.size() > 0 ? [locks.step()] : []
-    return { steps: [...before, ...checking.map(c => c.step), ...steps], checking, found, kept, at, first: before.length, tx: tx === undefined ? undefined : before.length + checking.length + tx }
+    const before = [...(locks.size() > 0 ? [locks.step()] : []), ...(checking.length > 0 ? [together(texts, checking)] : [])]
+    return { steps: [...before, ...steps], checking, found, kept, at, before: before.length, tx: tx === undefined ? undefined : before.length + tx }
   }
 
   const seen = async (asked: readonly Pick<Mark, 'consumer' | 'id'>[]): Promise<readonly Mark[]> => (await db.fly([seenStep(schema, asked)]))[0]!.rows.map(markOf)
-  const land = async (unit: Unit, { checking, found, kept, at, first, tx: nth }: ReturnType<typeof plan>, landed: Landing): Promise<Committed> => {
-    checking.forEach((check, i) => { for (const cells of landed[first + i]!.rows) check.found(Number(cells[0]), cells) })
+  const land = async (unit: Unit, { checking, found, kept, at, before, tx: nth }: ReturnType<typeof plan>, landed: Landing): Promise<Committed> => {
+    if (checking.length > 0) for (const [check, nth, detail] of landed[before - 1]!.rows) checking[Number(check)]!.found(Number(nth), detail)
     if (found.stale.size + found.broken.length + found.seen.length + found.fenced.length > 0) {
       return { conflict: { stale: [...found.stale], broken: found.broken, seen: found.seen.length > 0 ? await seen(found.seen) : [], fenced: found.fenced } }
     }

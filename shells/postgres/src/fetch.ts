@@ -2,7 +2,7 @@ import { type Fact, type Row, type TableLookup, fits } from '@lowtide/core'
 import { failure } from './failure.js'
 import type { Landed } from './flight.js'
 import { type Shape, columnar, kindOf, named, same } from './shape.js'
-import { type Param, type Step, identifier, statement } from './statement.js'
+import { type Param, type Step, identifier } from './statement.js'
 
 /** Lookups of one form: one statement, however many there are. `slots`: where their answers belong. */
 interface Group { readonly slots: number[]; add(lookup: TableLookup): void; step(): Step; answer(landed: Landed, to: Fact[][]): void }
@@ -14,11 +14,11 @@ export const possible = (shape: Shape, columns: readonly string[], row: Row): bo
 })
 
 /** Rows by a key or by a unique index. */
-const exact = (shape: Shape, columns: readonly string[]): Group => {
-  const slots: number[] = [], values = columnar(shape, columns, 1)
+const exact = (shape: Shape, columns: readonly string[], by: string): Group => {
+  const slots: number[] = [], values = columnar(shape, columns)
   return {
     slots, add: ({ ask }) => values.add((ask as { readonly key: Row }).key),
-    step: () => ({ statement: statement(`select u.o, ${shape.select} from unnest(${values.text}) with ordinality u(${named(columns, 'k')}, o) join ${shape.at} t on ${same(columns, 'k')}`), params: values.params }),
+    step: () => ({ statement: shape.kept(by, () => `select u.o, ${shape.select} from unnest(${values.text(1)}) with ordinality u(${named(columns, 'k')}, o) join ${shape.at} t on ${same(columns, 'k')}`), params: values.params }),
     answer: ({ rows }, to) => { for (const cells of rows) to[slots[Number(cells[0]) - 1]!]!.push(shape.fact(cells, 1)) },
   }
 }
@@ -34,23 +34,24 @@ const behindOf = (mine: readonly string[], other: readonly string[]): string => 
   const [t, a] = [mine[0]!, other[0]!], first = `${t} > ${a} or (${t} is null and ${a} is not null)`
   return mine.length === 1 ? `(${first})` : `(${first} or (${t} is not distinct from ${a} and ${behindOf(mine.slice(1), other.slice(1))}))`
 }
-const whereGroup = (shape: Shape, form: Where): Group => {
+const whereGroup = (shape: Shape, form: Where, of: string): Group => {
   const { table, at } = shape, equal = Object.keys(form.equal), given = equal.filter(name => form.equal[name] !== null), order = orderOf(shape, form)
-  const slots: number[] = [], equals = columnar(shape, given, 1), after = columnar(shape, form.after === undefined ? [] : table.key, equals.next), limits: number[] = []
+  const slots: number[] = [], equals = columnar(shape, given), after = columnar(shape, form.after === undefined ? [] : table.key), limits: number[] = []
   const limited = form.limit !== undefined && form.limit !== Infinity
-  const t = (name: string): string => `t.${identifier(name)}`, by = form.orderBy, mine = order('t')
-  const behind = form.after === undefined ? '' : by === undefined ? ` and (${mine.join(', ')}) > (${table.key.map((_, i) => `u.a${i}`).join(', ')})`
-    : table.columns[by]!.optional ? ` and ${behindOf(mine, order('a'))}` : ` and (${mine.join(', ')}) > (${order('a').join(', ')})`
-  // the row behind which the page begins; where it is gone, nothing stands behind it
-  const last = form.after !== undefined && by !== undefined ? ` join ${at} a on ${table.key.map((name, i) => `a.${identifier(name)} = u.a${i}`).join(' and ')}` : ''
-  const conditions = equal.map(name => form.equal[name] === null ? `${t(name)} is null` : `${t(name)} = u.e${given.indexOf(name)}`).join(' and ')
-  const arrays = [equals.text, after.text, limited ? `$${after.next}::bigint[]` : ''].filter(text => text !== '').join(', '), names = [named(given, 'e'), named(form.after === undefined ? [] : table.key, 'a'), limited ? 'l' : ''].filter(text => text !== '').join(', ')
-  const source = arrays === '' ? '(select null::int as x, 1::bigint as o) u' : `unnest(${arrays}) with ordinality u(${names}, o)`
-  const text = `select u.o, x.* from ${source}${last} cross join lateral (select ${shape.select}, ${mine.map((e, i) => `${e} as lowtide_o${i}`).join(', ')} from ${at} t where ${conditions}${behind} order by ${mine.join(', ')}${limited ? ' limit u.l' : ''}) x order by u.o, ${mine.map((_, i) => `x.lowtide_o${i}`).join(', ')}`
+  const text = (): string => {
+    const t = (name: string): string => `t.${identifier(name)}`, by = form.orderBy, mine = order('t')
+    const behind = form.after === undefined ? '' : by === undefined ? ` and (${mine.join(', ')}) > (${table.key.map((_, i) => `u.a${i}`).join(', ')})`
+      : table.columns[by]!.optional ? ` and ${behindOf(mine, order('a'))}` : ` and (${mine.join(', ')}) > (${order('a').join(', ')})`
+    // the row behind which the page begins; where it is gone, nothing stands behind it
+    const last = form.after !== undefined && by !== undefined ? ` join ${at} a on ${table.key.map((name, i) => `a.${identifier(name)} = u.a${i}`).join(' and ')}` : ''
+    const conditions = equal.map(name => form.equal[name] === null ? `${t(name)} is null` : `${t(name)} = u.e${given.indexOf(name)}`).join(' and ')
+    const arrays = [equals.text(1), after.text(given.length + 1), limited ? `$${given.length + after.params.length + 1}::bigint[]` : ''].filter(text => text !== '').join(', '), names = [named(given, 'e'), named(form.after === undefined ? [] : table.key, 'a'), limited ? 'l' : ''].filter(text => text !== '').join(', ')
+    return `select u.o, x.* from unnest(${arrays === '' ? '$1::int[]' : arrays}) with ordinality u(${arrays === '' ? 'x' : names}, o)${last} cross join lateral (select ${shape.select}, ${mine.map((e, i) => `${e} as lowtide_o${i}`).join(', ')} from ${at} t where ${conditions}${behind} order by ${mine.join(', ')}${limited ? ' limit u.l' : ''}) x order by u.o, ${mine.map((_, i) => `x.lowtide_o${i}`).join(', ')}`
+  }
   return {
     slots,
     add: ({ ask }) => { const { equal: row, after: from, limit } = ask as Where; equals.add(row); if (from) after.add(from); if (limited) limits.push(Math.trunc(limit!)) },
-    step: () => ({ statement: statement(text), params: [...equals.params, ...after.params, ...(limited ? [limits] : [])] as readonly Param[] }),
+    step: () => ({ statement: shape.kept(of, text), params: [...equals.params, ...after.params, ...(limited ? [limits] : given.length === 0 && form.after === undefined ? [slots] : [])] as readonly Param[] }),
     answer: ({ rows }, to) => { for (const cells of rows) to[slots[Number(cells[0]) - 1]!]!.push(shape.fact(cells, 1)) },
   }
 }
@@ -74,11 +75,11 @@ export const fetching = (shapes: (table: string) => Shape) => (asked: readonly T
   }
   for (const [slot, lookup] of asked.entries()) {
     const shape = shapes(lookup.lookup), { table } = shape, { ask } = lookup
-    if (ask.op === 'get') { if (possible(shape, table.key, ask.key)) enter(table.name, () => exact(shape, table.key), lookup, slot); continue }
+    if (ask.op === 'get') { if (possible(shape, table.key, ask.key)) enter(table.name, () => exact(shape, table.key, 'get'), lookup, slot); continue }
     if (ask.op === 'by') {
       const columns = table.unique[ask.index]
       if (columns === undefined) throw failure(`cannot look up table '${table.name}' by its unique index ${ask.index}: it has ${table.unique.length}`)
-      if (possible(shape, columns, ask.key)) enter(`${table.name}\u0000${ask.index}`, () => exact(shape, columns), lookup, slot)
+      if (possible(shape, columns, ask.key)) enter(`${table.name}\u0000${ask.index}`, () => exact(shape, columns, `by ${ask.index}`), lookup, slot)
       continue
     }
     const fault = faultOf(shape, ask), fields = Object.keys(ask.equal)
@@ -86,7 +87,7 @@ export const fetching = (shapes: (table: string) => Shape) => (asked: readonly T
     if (ask.limit !== undefined && !(ask.limit >= 1)) continue
     if (!possible(shape, fields.filter(name => ask.equal[name] !== null), ask.equal) || (ask.after && !possible(shape, table.key, ask.after))) continue
     const form = [table.name, ...fields.map(name => `${name}${ask.equal[name] === null ? '' : '='}`), ask.orderBy ?? '', ask.after ? 'after' : '', ask.limit === undefined || ask.limit === Infinity ? '' : 'limit'].join('\u0000\u0000')
-    enter(form, () => whereGroup(shape, ask), lookup, slot)
+    enter(form, () => whereGroup(shape, ask, form), lookup, slot)
   }
   const list = [...groups.values()]
   return {

@@ -7,14 +7,20 @@ export type Value = string | number | boolean | null
 export type Param = Value | readonly Value[]
 export interface Step { readonly statement: Statement; readonly params: readonly Param[] }
 
-const kept = new Map<string, Statement>()
-/** White space does not count. */
 export const statement = (text: string): Statement => {
   const plain = text.replace(/\s+/g, ' ').trim()
-  let known = kept.get(plain)
-  if (known === undefined) kept.set(plain, known = { name: `lt_${createHash('sha256').update(plain).digest('base64url').slice(0, 16)}`, text: plain })
-  return known
+  return { name: `lt_${createHash('sha256').update(plain).digest('base64url').slice(0, 16)}`, text: plain }
 }
+/** Statements of one form are put together once: at one caller that was a tenth of this process' time. `of` must tell all that its text depends on. */
+export const statements = () => {
+  const kept = new Map<string, Statement>()
+  return (of: string, text: () => string): Statement => {
+    let known = kept.get(of)
+    if (known === undefined) kept.set(of, known = statement(text()))
+    return known
+  }
+}
+export type Statements = ReturnType<typeof statements>
 
 const quoted = (value: string): string => `"${value.includes('"') || value.includes('\\') ? value.replace(/["\\]/g, '\\$&') : value}"`
 /** As Postgres reads arrays (https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO). */

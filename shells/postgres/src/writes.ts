@@ -3,7 +3,7 @@ import { whole } from './checks.js'
 import { open } from './gate.js'
 import { partitionOf, placeOf } from './position.js'
 import { type Shape, columnar, named, same } from './shape.js'
-import { type Step, identifier, statement } from './statement.js'
+import { type Step, identifier, statements } from './statement.js'
 
 // Every statement ends with the gate: shut by a check, it writes nothing.
 
@@ -17,52 +17,52 @@ const must = (written: string, count: string, schema: string, what: string): str
 
 type Op<O extends Write['op']> = Extract<Write, { op: O }>
 export const writing = (schema: string, tx: string) => {
-  const at = (table: string): string => `${schema}.${table}`
+  const at = (table: string): string => `${schema}.${table}`, kept = statements()
   return {
     insert: (shape: Shape, rows: readonly Op<'insert'>[]): Step => {
-      const { columns } = shape, values = columnar(shape, columns, 1)
+      const { columns } = shape, values = columnar(shape, columns)
       for (const { row } of rows) values.add(row)
-      return { statement: statement(`insert into ${shape.at} (${columns.map(identifier).join(', ')}, lowtide_version) select ${columns.map((_, i) => `u.v${i}`).join(', ')}, ${tx} from unnest(${values.text}) u(${named(columns, 'v')}) where ${open}`), params: values.params }
+      return { statement: shape.kept('insert', () => `insert into ${shape.at} (${columns.map(identifier).join(', ')}, lowtide_version) select ${columns.map((_, i) => `u.v${i}`).join(', ')}, ${tx} from unnest(${values.text(1)}) u(${named(columns, 'v')}) where ${open}`), params: values.params }
     },
     update: (shape: Shape, rows: readonly Op<'update'>[]): Step => {
-      const { columns, table: { key, name } } = shape, rest = columns.filter(column => !key.includes(column)), keys = columnar(shape, key, 1), values = columnar(shape, rest, keys.next)
+      const { columns, table: { key, name } } = shape, rest = columns.filter(column => !key.includes(column)), keys = columnar(shape, key), values = columnar(shape, rest), next = columns.length + 1
       for (const { row } of rows) { keys.add(row); values.add(row) }
-      const arrays = [keys.text, values.text, `$${values.next}::bigint[]`].filter(text => text !== '').join(', '), names = [named(key, 'k'), named(rest, 'v'), 'w'].filter(text => text !== '').join(', ')
+      const arrays = (): string => [keys.text(1), values.text(key.length + 1), `$${next}::bigint[]`].filter(text => text !== '').join(', '), names = (): string => [named(key, 'k'), named(rest, 'v'), 'w'].filter(text => text !== '').join(', ')
       return {
-        statement: statement(must(`update ${shape.at} t set ${[...rest.map((column, i) => `${identifier(column)} = u.v${i}`), `lowtide_version = ${tx}`].join(', ')} from unnest(${arrays}) u(${names}) where ${same(key, 'k')} and t.lowtide_version = u.w and ${open}`, `$${values.next + 1}`, schema, `a row of '${name}'`)),
+        statement: shape.kept('update', () => must(`update ${shape.at} t set ${[...rest.map((column, i) => `${identifier(column)} = u.v${i}`), `lowtide_version = ${tx}`].join(', ')} from unnest(${arrays()}) u(${names()}) where ${same(key, 'k')} and t.lowtide_version = u.w and ${open}`, `$${next + 1}`, schema, `a row of '${name}'`)),
         params: [...keys.params, ...values.params, rows.map(r => Number(r.version)), rows.length],
       }
     },
     remove: (shape: Shape, rows: readonly Op<'remove'>[]): Step => {
-      const { table: { key, name } } = shape, keys = columnar(shape, key, 1)
+      const { table: { key, name } } = shape, keys = columnar(shape, key)
       for (const { columns } of rows) keys.add(columns)
       return {
-        statement: statement(must(`delete from ${shape.at} t using unnest(${keys.text}, $${keys.next}::bigint[]) u(${named(key, 'k')}, w) where ${same(key, 'k')} and t.lowtide_version = u.w and ${open}`, `$${keys.next + 1}`, schema, `a row of '${name}'`)),
+        statement: shape.kept('remove', () => must(`delete from ${shape.at} t using unnest(${keys.text(1)}, $${key.length + 1}::bigint[]) u(${named(key, 'k')}, w) where ${same(key, 'k')} and t.lowtide_version = u.w and ${open}`, `$${key.length + 2}`, schema, `a row of '${name}'`)),
         params: [...keys.params, rows.map(r => Number(r.version)), rows.length],
       }
     },
     add: (shape: Shape, rows: readonly Op<'add'>[], columns: readonly string[]): Step => {
-      const { table: { key } } = shape, keys = columnar(shape, key, 1), by = columnar(shape, columns, keys.next)
+      const { table: { key } } = shape, keys = columnar(shape, key), by = columnar(shape, columns)
       for (const row of rows) { keys.add(row.columns); by.add(whole(row.by, columns)) }
       return {
-        statement: statement(`update ${shape.at} t set ${[...columns.map((column, i) => `${identifier(column)} = t.${identifier(column)} + u.b${i}`), `lowtide_version = ${tx}`].join(', ')} from unnest(${keys.text}, ${by.text}) u(${named(key, 'k')}, ${named(columns, 'b')}) where ${same(key, 'k')} and ${open}`),
+        statement: shape.kept(`add ${columns.join()}`, () => `update ${shape.at} t set ${[...columns.map((column, i) => `${identifier(column)} = t.${identifier(column)} + u.b${i}`), `lowtide_version = ${tx}`].join(', ')} from unnest(${keys.text(1)}, ${by.text(key.length + 1)}) u(${named(key, 'k')}, ${named(columns, 'b')}) where ${same(key, 'k')} and ${open}`),
         params: [...keys.params, ...by.params],
       }
     },
     /** Answers with the transaction's id, as all that emits or answers. */
     marks: (marks: readonly Mark[], outcomes: readonly (string | null)[]): Step => ({
-      statement: statement(`with w as (insert into ${at('lowtide_inbox')} (consumer, id, body, time, tx, outcome) select u.c, u.i, u.b, u.t, ${tx}, u.r::json
+      statement: kept('marks', () => `with w as (insert into ${at('lowtide_inbox')} (consumer, id, body, time, tx, outcome) select u.c, u.i, u.b, u.t, ${tx}, u.r::json
         from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], ${apart(5)}) u(c, i, b, t, r) where ${open} returning tx) select max(tx) from w`),
       params: [marks.map(m => m.consumer), marks.map(m => m.id), marks.map(m => m.body), marks.map(m => m.time), joined(outcomes)],
     }),
     emits: (emits: readonly Emit[], partitions: readonly number[]): Step => ({
-      statement: statement(`with w as (insert into ${at('lowtide_log')} (channel, partition, tx, n, message) select u.c, u.p, ${tx}, u.o - 1, u.m::json
+      statement: kept('emits', () => `with w as (insert into ${at('lowtide_log')} (channel, partition, tx, n, message) select u.c, u.p, ${tx}, u.o - 1, u.m::json
         from unnest($1::text[], $2::smallint[], ${apart(3)}) with ordinality u(c, p, m, o) where ${open} returning tx) select max(tx) from w`),
       params: [emits.map(e => e.channel), partitions, joined(emits.map(e => JSON.stringify(e.message)))],
     }),
     /** What stands under its id keeps its place and gets another state, reason and number of attempts. */
     parks: (parks: readonly Parked[]): Step => ({
-      statement: statement(`insert into ${at('lowtide_parked')} as p (id, consumer, channel, partition, key, state, reason, attempts, time, message, raw)
+      statement: kept('parks', () => `insert into ${at('lowtide_parked')} as p (id, consumer, channel, partition, key, state, reason, attempts, time, message, raw)
         select u.i, u.c, u.h, u.p, u.k, u.s, u.r, u.a, u.t, u.m::json, u.w from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::timestamptz[], ${apart(10)}, $11::text[]) with ordinality u(i, c, h, p, k, s, r, a, t, m, w, o)
         where ${open} order by u.o on conflict (id) do update set state = excluded.state, reason = excluded.reason, attempts = excluded.attempts`),
       params: [
@@ -70,11 +70,11 @@ export const writing = (schema: string, tx: string) => {
         joined(parks.map(p => p.message === undefined ? null : JSON.stringify(p.message))), parks.map(p => p.raw === undefined ? null : storable(p.raw)),
       ],
     }),
-    unparks: (ids: readonly string[]): Step => ({ statement: statement(`delete from ${at('lowtide_parked')} where id = any($1::text[]) and ${open}`), params: [ids] }),
+    unparks: (ids: readonly string[]): Step => ({ statement: kept('unparks', () => `delete from ${at('lowtide_parked')} where id = any($1::text[]) and ${open}`), params: [ids] }),
     checkpoints: (checkpoints: readonly (Checkpoint & { readonly position: string })[]): Step => {
       const places = checkpoints.map(c => placeOf(c.position))
       return {
-        statement: statement(must(`update ${at('lowtide_consumers')} x set tx = greatest(x.tx, u.x), n = case when u.x > x.tx then u.n when u.x = x.tx then greatest(x.n, u.n) else x.n end
+        statement: kept('checkpoints', () => must(`update ${at('lowtide_consumers')} x set tx = greatest(x.tx, u.x), n = case when u.x > x.tx then u.n when u.x = x.tx then greatest(x.n, u.n) else x.n end
           from unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::bigint[], $6::int[]) u(c, h, p, f, x, n) where x.consumer = u.c and x.channel = u.h and x.partition = u.p and x.fence = u.f and ${open}`, '$7', schema, 'the owner of a partition')),
         params: [checkpoints.map(c => c.consumer), checkpoints.map(c => c.channel), checkpoints.map(c => Number(c.partition)), checkpoints.map(c => c.fence), places.map(p => p.tx), places.map(p => p.n), checkpoints.length],
       }
