@@ -43,9 +43,10 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
     if (looking) return
     looking = true
     stopPoll()
-    const asked = await store.parked({ state: 'redrive' })()
+    const held = new Map(consumers.map(c => [c, c.held()])), asked = await store.parked({ state: 'redrive' })()
     reachable = E.isRight(asked) || asked.left.unavailable !== true
-    if (E.isRight(asked) && asked.right.length > 0) for (const c of consumers) void c.look(asked.right)
+    const heads = [...held.values()].some(keys => keys.length > 0) ? await store.parked({ state: 'parked' })() : E.right([])
+    if (E.isRight(asked) && E.isRight(heads)) for (const [c, keys] of held) void c.look(asked.right, heads.right, keys)
     looking = false
     if (!closing) stopPoll = runtime.after(options.poll, () => void look())
   }

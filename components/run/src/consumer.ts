@@ -6,6 +6,7 @@ import { open } from './open.js'
 export const consumerOf = (h: AnyDecider): Consumer => ({ name: h.name, channels: [...new Map(h.in.map(t => [t.channel.channel, t.channel])).values()], broadcast: h.settings.each === 'instance' })
 const blank = (channel: string, key: string): Message => ({ id: '', source: '', type: '', subject: key, time: '', dataschema: '', data: null, correlationid: '', ...(channel && { source: channel }) })
 interface Consuming { readonly handler: AnyDecider; readonly lane: Lane; readonly store: Store; readonly transport: Transport; readonly runtime: Runtime; readonly options: Options }
+type Line = Pick<Parked, 'id' | 'channel' | 'partition' | 'key' | 'state'>
 type Track = Slot['track'] & { readonly open: Slot[] }
 
 /** Feeds one handler from its channels: opens each message, keeps its place until it is done, holds what is parked. */
@@ -65,7 +66,7 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
   }
 
   /** Runs a parked key again from its head: what arrives meanwhile waits, what fails stays parked and holds the rest. */
-  const redrive = async (head: Parked): Promise<void> => {
+  const redrive = async (head: Line): Promise<void> => {
     const key = laneKey(handler.name, head.channel, head.key)
     if (lane.blocked(key)) return
     lane.block(key)
@@ -85,9 +86,16 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
   }
   const subscribed = await patiently(transport.subscribe(consumer, { batch, revoked: (channel, partition) => { tracks.delete(trackId(channel, partition)) } }))
   return {
-    /** Looks for what somebody asked to run again, in the partitions that are owned here. */
-    look: async (asked: readonly Parked[]): Promise<void> => {
-      await Promise.all(asked.filter(p => p.consumer === handler.name && (p.partition === '' || tracks.has(trackId(p.channel, p.partition)))).map(redrive))
+    /** The keys that wait here. */
+    held: (): readonly string[] => [...lane.held.keys()].filter(key => key.startsWith(laneKey(handler.name, '', '').slice(0, -1))),
+    /** Looks for what somebody asked to run again, in the partitions that are owned here, and for keys that wait for nothing any more: what held them was discarded. */
+    look: async (asked: readonly Parked[], heads: readonly Parked[], keys: readonly string[]): Promise<void> => {
+      const again = asked.filter(p => p.consumer === handler.name && (p.partition === '' || tracks.has(trackId(p.channel, p.partition))))
+      const waiting = new Set([...asked, ...heads].map(p => laneKey(p.consumer, p.channel, p.key))), free = keys.filter(key => !waiting.has(key)).map((held): Line => {
+        const [, channel = '', ...key] = held.split('\u0000')
+        return { id: '', channel, partition: lane.held.get(held) ?? '', key: key.join('\u0000'), state: 'waiting' }
+      })
+      await Promise.all([...again, ...free].map(redrive))
     },
     close: (): Promise<void> => { life.closed = true; wake(); return subscribed.close() },
   }

@@ -93,6 +93,14 @@ export const contained = law(7, 'poison is contained', {
     await worker.send(Append({ list: bad, item: 'after' }))
     await t.becomes(async () => (await t.row(journals, bad))?.items.at(-1), 'after', 'the last of the journal')
   }),
+  'discarding the only one frees its key': inOnePartition(async t => {
+    const { worker, bad } = await poisoned(t, numbered(2))
+    await worker.discard(await head(worker, bad))
+    await t.becomes(() => worker.parked({ key: bad }), [], 'what is parked')
+    await worker.send(Append({ list: bad, item: 'after' }))
+    await t.becomes(async () => (await t.row(journals, bad))?.items, ['i000', 'after'], 'the journal')
+    t.equal(await worker.parked({ key: bad }), [], 'what is parked in the end')
+  }),
   'a new owner holds the key, and redrives it': inOnePartition(async t => {
     const { worker, bad, items } = await poisoned(t)
     await worker.crash()
