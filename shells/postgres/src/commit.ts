@@ -18,7 +18,7 @@ interface Committing {
   /** Throws a Failure that names the known ones. */
   readonly shapes: (table: string) => Shape
   /** What stands now. */
-  told(news: News): void
+  told(news: News, emits: Unit['emits']): void
 }
 /** One table's part of a unit. */
 interface Part { readonly shape: Shape; readonly expected: { readonly key: string; readonly columns: Write['columns']; readonly version: number | undefined }[]; readonly uniques: Map<number, Check[]>; readonly rows: { readonly [O in Write['op']]: Extract<Write, { op: O }>[] } }
@@ -99,7 +99,7 @@ export const committing = ({ db, shift, partitions, shapes, told }: Committing) 
     told({
       log: [...new Map(unit.emits.map(({ channel }, i) => [`${at[i]}/${channel}`, { channel, partition: at[i]!, tx }])).values()],
       outcome: kept.size > 0, applied: unit.checkpoints.length > 0, parked: unit.parks.length + unit.unparks.length > 0,
-    })
+    }, unit.emits)
     return { marks: unit.marks.map(mark => mark.outcome ? { ...mark, outcome: { ...mark.outcome, upTo: reachOf(kept.get(mark)!, tx) } as Outcome } : mark) }
   }
 

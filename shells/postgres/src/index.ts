@@ -1,1 +1,1 @@
-export {}
+export { type PostgresOptions, guarantees, postgres } from './postgres.js'

@@ -1,4 +1,4 @@
-import type { AnyTable, Failure, Store } from '@lowtide/core'
+import type { AnyTable, Failure, Store, Unit } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { committing } from './commit.js'
 import type { Database } from './database.js'
@@ -14,7 +14,7 @@ import { identifier, statement } from './statement.js'
 
 interface Storing {
   readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly newId: () => string
-  told(news: News): void
+  told(news: News, emits: Unit['emits']): void
   readonly watch: Store['watch']
 }
 const parkedNews: News = { log: [], outcome: false, applied: false, parked: true }
@@ -26,7 +26,7 @@ export const store = ({ db, shift, partitions, tables, told, watch, newId }: Sto
   const doing = <A>(what: string, run: () => Promise<E.Either<Failure, A>>) => async (): Promise<E.Either<Failure, A>> => {
     try { return await run() } catch (e) { return E.left(typeof e === 'object' && e !== null && 'failure' in e ? e as unknown as Failure : failureOf(what, e)) }
   }
-  const over = (shapes: (table: string) => Shape, tell: (news: News) => void) => {
+  const over = (shapes: (table: string) => Shape, tell: Storing['told']) => {
     const ask = fetching(shapes), { commit, seen } = committing({ db, shift, partitions, shapes, told: tell })
     const fetch: Store['fetch'] = asked => doing('look up rows', async () => {
       const { steps, answers } = ask(asked)
@@ -48,7 +48,7 @@ export const store = ({ db, shift, partitions, tables, told, watch, newId }: Sto
       const [row] = (await db.fly(how === 'redrive' ? [redriveStep(schema, id)] : discardSteps(schema, id)))[0]!.rows
       if (row === undefined) return E.left(failure(`cannot find the parked message '${id}'; it may have been handled or discarded`))
       if (how === 'redrive' && row[2] === '0') return E.left(failure(`cannot redrive '${id}': it waits behind '${row[1]}' of the key '${row[0]}'; redrive or discard that one first`))
-      told(parkedNews)
+      told(parkedNews, [])
       return E.right(undefined)
     }),
     history: (channels, after, limit) => doing('read the history', async () => {
