@@ -127,6 +127,13 @@ test('what is away ends with 3, what is refused with 1; secrets are not told', a
   assert.is(journaled().at(-1), 'closed')
 })
 
+test('an error that nobody awaits is told, and what was opened is closed', async () => {
+  const { code, stderr } = await ofShop('parked list', { SHOP_MOOD: 'crashes' })
+  assert.is(code, 1)
+  assert.match(stderr, /^lowtide: Error: the wire to postgres:\/\/keeper:\*\*\*@[^]* is cut\n/)
+  assert.is(journaled().at(-1), 'closed')
+})
+
 test('a store that goes away in between: what was done is told', async () => {
   const { code, stdout, stderr } = await ofShop('parked redrive --all --json', { SHOP_MOOD: 'goes away' })
   assert.is(code, 3)

@@ -41,7 +41,7 @@ const filled = async () => {
   return world
 }
 
-/** How the shelf behaves: `away`, `refuses`, `hangs`, `opens slowly`, or as it should. */
+/** How the shelf behaves: `away`, `refuses`, `hangs`, `crashes`, `throws`, `goes away`, `opens slowly`, or as it should. */
 const mood = (): string => env('SHOP_MOOD')
 const noted = (line: string): void => { if (env('SHOP_JOURNAL') !== '') appendFileSync(env('SHOP_JOURNAL'), `${line}\n`) }
 const deeds = (): readonly string[][] => existsSync(env('SHOP_JOURNAL')) ? readFileSync(env('SHOP_JOURNAL'), 'utf8').split('\n').filter(line => /^(redrive|discard) /.test(line)).map(line => line.split(' ')) : []
@@ -68,7 +68,7 @@ const shelf = (inner: Shell): Shell => ({
     noted('opened')
     const shelved: Store = {
       ...store,
-      parked: filter => mood() === 'hangs' ? () => new Promise(resolve => { setTimeout(resolve, 60_000, E.right([])) }) : mood() === 'throws' ? broken('the shelf fell') : store.parked(filter),
+      parked: filter => mood() === 'crashes' ? () => new Promise(() => { setTimeout(() => broken(`the wire to ${env('SHOP_URL')} is cut`), 10) }) : mood() === 'hangs' ? () => new Promise(resolve => { setTimeout(resolve, 60_000, E.right([])) }) : mood() === 'throws' ? broken('the shelf fell') : store.parked(filter),
       unpark: (id, how) => async () => {
         const result = mood() === 'goes away' && deeds().length > 0 ? E.left({ failure: '[shelf] gone', retry: true }) : await store.unpark(id, how)()
         if (E.isRight(result)) noted(`${how} ${id}`)

@@ -23,32 +23,30 @@ const declared = (dir: string): string | undefined => {
 const inFolder = (dir: string): Project => ({ name: basename(dir), main: declared(dir) ?? join(dir, standard) })
 
 const upward = (from: string): readonly string[] => dirname(from) === from ? [from] : [from, ...upward(dirname(from))]
-const below = (root: string): readonly string[] => isFolder(join(root, 'projects')) ? readdirSync(join(root, 'projects')).filter(name => existsSync(join(root, 'projects', name, 'package.json'))).toSorted() : []
-/** The nearest folder, from here upward, that has projects, and their names. */
-const shelf = (from: string): { readonly root: string; readonly names: readonly string[] } => {
-  const root = upward(from).find(dir => below(dir).length > 0) ?? from
-  return { root, names: below(root) }
-}
+const below = (dir: string): readonly string[] => isFolder(join(dir, 'projects')) ? readdirSync(join(dir, 'projects')).filter(name => existsSync(join(dir, 'projects', name, 'package.json'))).toSorted() : []
+const isProject = (dir: string): boolean => basename(dirname(dir)) === 'projects' && existsSync(join(dir, 'package.json'))
 
 const built = (project: Project, from: string): Project => {
   if (existsSync(project.main) && !isFolder(project.main)) return project
   throw usage(`the project '${project.name}' has no compiled main: expected ${relative(from, project.main) || project.main}, found none; build it first ('npm run build')`)
 }
 
-/** The project that is meant: the one named, or the one where we stand. */
-export const projectOf = (asked: string | undefined, from: string): Project => {
-  const { root, names } = shelf(from)
-  if (asked !== undefined) {
-    const path = resolve(from, asked)
-    if (names.includes(asked)) return built(inFolder(join(root, 'projects', asked)), from)
-    if (!/[\\/]|^\.+$|\.[cm]?js$/.test(asked)) throw usage(`there is no project '${asked}' below ${join(root, 'projects')}${nearest(asked, names)}; a path to a compiled main is written as ./${standard}`)
-    return built(isFolder(path) ? inFolder(path) : { name: asked, main: path }, from)
-  }
-  const here = upward(from).find(dir => declared(dir) !== undefined || (basename(dirname(dir)) === 'projects' && existsSync(join(dir, 'package.json'))))
-  if (here !== undefined && here.length > root.length) return built(inFolder(here), from)
-  if (declared(root) !== undefined) return built(inFolder(root), from)
-  const [only, ...more] = names
-  if (only === undefined) throw usage(`there is no project here: expected --project, "lowtide": { "project": "./${standard}" } in package.json, or a folder projects/ in ${from} or above, found none`)
-  if (more.length > 0) throw usage(`which project? expected --project <name>, found several: ${names.join(', ')}`)
-  return built(inFolder(join(root, 'projects', only)), from)
+/** A folder below the nearest `projects/`, or a path. */
+const named = (asked: string, from: string): Project => {
+  const root = upward(from).find(dir => below(dir).length > 0) ?? from, names = below(root), path = resolve(from, asked)
+  if (names.includes(asked)) return inFolder(join(root, 'projects', asked))
+  if (!/[\\/]|^\.+$|\.[cm]?js$/.test(asked)) throw usage(`there is no project '${asked}' below ${join(root, 'projects')}${nearest(asked, names)}; a path to a compiled main is written as ./${standard}`)
+  return isFolder(path) ? inFolder(path) : { name: asked, main: path }
 }
+/** From here upward: the first folder that is a project, names one, or has some. */
+const found = (from: string): Project => {
+  const dir = upward(from).find(dir => isProject(dir) || declared(dir) !== undefined || below(dir).length > 0)
+  if (dir === undefined) throw usage(`there is no project here: expected --project, "lowtide": { "project": "./${standard}" } in package.json, or a folder projects/ in ${from} or above, found none`)
+  const names = below(dir)
+  if (isProject(dir) || declared(dir) !== undefined) return inFolder(dir)
+  if (names.length > 1) throw usage(`which project? expected --project <name>, found several: ${names.join(', ')}`)
+  return inFolder(join(dir, 'projects', names[0]!))
+}
+
+/** The project that is meant: the one asked for, or the one where we stand. */
+export const projectOf = (asked: string | undefined, from: string): Project => built(asked === undefined ? found(from) : named(asked, from), from)
