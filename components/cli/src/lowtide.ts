@@ -5,7 +5,7 @@ import { helpOf, helpOfVerb } from './help.js'
 import { deploymentOf } from './load.js'
 import { parked } from './parked.js'
 import { type Project, projectOf } from './project.js'
-import { aborted } from './session.js'
+import { aborted } from './over-store.js'
 import { type Terminal, ownStreams, terminalOf } from './terminal.js'
 import { type Exit, type Trouble, trouble, troubleOf } from './trouble.js'
 

@@ -3,7 +3,7 @@ import { nearest } from '@lowtide/run'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Flags } from './arguments.js'
 import type { Command, Running } from './command.js'
-import { overStore } from './session.js'
+import { overStore } from './over-store.js'
 import { listed, shown, summary } from './show.js'
 import { exitOf, failed, trouble, usage } from './trouble.js'
 
