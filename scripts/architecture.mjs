@@ -18,6 +18,7 @@ const inward = [
   { of: 'components/core', may: [], inTests: [] },
   { of: 'components/conformance', may: ['components/core', 'components/run', 'components/testing'], inTests: [] },
   { of: 'components/graphql', may: ['components/core', 'components/run'], inTests: ['components/', 'shells/memory'] },
+  { of: 'components/cli', may: ['components/core', 'components/run'], inTests: ['components/', 'shells/memory'] },
   { of: 'components/', may: ['components/core'], inTests: ['components/'] },
   { of: 'shells/', may: ['components/core'], inTests: ['components/'] },
   { of: 'projects/', may: ['functions/', 'components/', 'shells/'], inTests: [] },

@@ -7,12 +7,12 @@ import type { AnyApp } from './deployment.js'
 import { type AnyDeployment, groupsOf, isDecider, isQuery, isResolver, nearest } from './wiring.js'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Patience, callers, refuse, unavailable } from './callers.js'
-import { consume, consumerOf } from './consumer.js'
+import { consume } from './consumer.js'
 import { describe } from './describe.js'
 import { lane } from './lane.js'
 import { looking as lookingUp } from './look-up.js'
 import { argsOf, open as lifted } from './open.js'
-import { performer } from './performer.js'
+import { performersOf, planOf } from './plan.js'
 import { rebuild } from './rebuild.js'
 import { sending } from './sending.js'
 
@@ -24,12 +24,12 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const members = Object.entries(d.processes).flatMap(([name, list]) => only === undefined || name === only ? list : [])
   const fronts = [...new Set(members.filter((m): m is Front => 'front' in m))], mine = [...new Set(members.filter((m): m is AnyDecider => !('front' in m)))]
   const deciders = d.functions.filter(isDecider), resolvers = d.functions.filter(isResolver)
-  const performers = [...new Set(mine.flatMap(h => h.ports.filter(p => p.message)))].map(performer)
-  const tables = new Map(d.functions.flatMap(h => h.tables).map(t => [t.name, t])), ports = new Map(d.functions.flatMap(h => h.ports).map(p => [p.port, p]))
+  const performers = performersOf(mine), plan = planOf(d, runtime, mine)
+  const tables = new Map(plan.tables.map(t => [t.name, t])), ports = new Map(d.functions.flatMap(h => h.ports).map(p => [p.port, p]))
   const types = new Map(deciders.flatMap(h => [...h.in, ...h.out]).map(t => [t.type, t]))
-  const running = [...mine, ...performers], channels = [...new Map([...deciders, ...performers].flatMap(h => [...h.in, ...h.out]).map(t => [t.channel.channel, t.channel])).values()]
+  const running = [...mine, ...performers]
 
-  const opened = await d.shell.open({ tables: [...tables.values()], channels, consumers: running.map(consumerOf), runtime, options })()
+  const opened = await d.shell.open(plan)()
   if (E.isLeft(opened)) throw new Error(`${where} the shell '${d.shell.name}' cannot start: ${opened.left.failure}`)
   const { store, transport } = opened.right, { unitLimit } = d.shell.guarantees
   const sources = new Map(running.map(({ name }) => [name, `${d.name}/${name}`]))

@@ -1,4 +1,5 @@
 export { start } from './app.js'
+export { planOf } from './plan.js'
 export { run, system } from './run.js'
 export { deployment } from './deployment.js'
 export type { AnyApp, App, Description, Deployment, Functions } from './deployment.js'

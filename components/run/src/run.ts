@@ -28,11 +28,22 @@ export const system: Runtime = {
 /** Milliseconds for which the process stays once all is closed: a terminal's Ctrl-C comes twice through npm, and the second signal would kill it, with another exit code. */
 const late = 100
 /**
+ * The name of a door in `globalThis`. Where a function stands there, `run` gives it the deployment and starts nothing, so a program that imports a
+ * project's main (as `lowtide` does) reads what it would run. A registered symbol: each copy of this package knows the same one.
+ */
+const door: unique symbol = Symbol.for('lowtide.deployment')
+/** What follows `await run(…)` in a main must not run either. */
+const never = new Promise<never>(() => {})
+
+/**
  * Starts a deployment, or one of its processes (`only`), and closes it gracefully on SIGINT and SIGTERM (unless `signals` is false: then its caller sees to them). npm may deliver a signal twice; the second is the same request.
+ * Under `globalThis[Symbol.for('lowtide.deployment')]` it is given away, and not started.
  *
  * @example const app = await run(deployment({ functions: [functions], shell: memory(), processes: { all: [inviteCustomer] } }))
  */
 export const run = async <H, P extends string>(d: Deployment<H, P>, o: { readonly only?: string | undefined; readonly runtime?: Runtime; readonly signals?: boolean } = {}): Promise<App<H>> => {
+  const { [door]: take } = globalThis as { readonly [door]?: unknown }
+  if (typeof take === 'function') { take(d); return never }
   let app: AnyApp | undefined, asked = false
   const off = (): void => { process.off('SIGINT', stop).off('SIGTERM', stop) }
   const stop = (): void => { asked = true; void app?.close().finally(() => { setTimeout(off, late) }) }

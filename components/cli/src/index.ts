@@ -1,0 +1,1 @@
+export { lowtide } from './lowtide.js'
