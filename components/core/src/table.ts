@@ -24,7 +24,7 @@ export const optional = <A>(c: Column<A>): Column<A | null> => ({ ...(c as AnyCo
 export const fits: { readonly [K in ColumnKind]: (v: unknown, c: AnyColumn) => boolean } = {
   text: v => typeof v === 'string', int: Number.isSafeInteger, float: Number.isFinite, bool: v => typeof v === 'boolean', json: (v, c) => E.isRight(parse(c.schema!, v)),
   decimal: v => typeof v === 'string' && /^(?!-0(\.0+)?$)-?(0|[1-9]\d*)(\.\d+)?$/.test(v),
-  timestamp: v => typeof v === 'string' && /^(?!0000)\d{4}-/.test(v) && !Number.isNaN(Date.parse(v)) && new Date(v).toISOString() === v,
+  timestamp: v => typeof v === 'string' && /^(?!00)\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d\.\d{3}Z$/.test(v) && Date.parse(v) < Date.UTC(Number(v.slice(0, 4)), Number(v.slice(5, 7))), // no 30th of February
   uuid: v => typeof v === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(v),
 }
 /** What does not fit the table's columns, in words; nothing when all does. */

@@ -2,7 +2,7 @@ import { type Check, type Committed, type Failure, type Mark, type Outcome, type
 import * as E from 'fp-ts/lib/Either.js'
 import { type Checking, type Found, fencesCheck, marksCheck, rowsCheck, sumsCheck, together, uniqueCheck } from './checks.js'
 import type { Database } from './database.js'
-import { failure, failureOf, isCrowded, refusalOf, type Refusal } from './failure.js'
+import { failure, failureOf, isCrowded, isFailure, refusalOf, type Refusal } from './failure.js'
 import type { Landed } from './flight.js'
 import { txOf } from './gate.js'
 import { guarantees } from './guarantees.js'
@@ -130,7 +130,7 @@ export const committing = ({ db, shift, partitions, shapes, told }: Committing) 
           const planned = plan(unit)
           return E.right(await land(unit, planned, await db.fly(planned.steps)))
         } catch (e) {
-          if (typeof e === 'object' && e !== null && 'failure' in e) return E.left(e as unknown as Failure)
+          if (isFailure(e)) return E.left(e)
           const refusal = refusalOf(e), raced = refusal.code === 'LT001' || refusal.code === '23505'
           if (raced && n < tries) continue
           const conflict = forbidden(unit, refusal)

@@ -30,3 +30,5 @@ export const failureOf = (doing: string, e: unknown): Failure => {
   if (isAway(refusal)) return { failure: text, retry: true, unavailable: true }
   return { failure: text, retry: isCrowded(refusal) }
 }
+/** What was thrown as a failure is one. */
+export const isFailure = (e: unknown): e is Failure => typeof e === 'object' && e !== null && 'failure' in e && 'retry' in e

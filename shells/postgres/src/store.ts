@@ -2,7 +2,7 @@ import type { AnyTable, Failure, Store, Unit } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { committing } from './commit.js'
 import type { Database } from './database.js'
-import { failure, failureOf } from './failure.js'
+import { failure, failureOf, isFailure } from './failure.js'
 import { fetching } from './fetch.js'
 import { cursorsOf, historyOf, historyStep } from './history.js'
 import type { News } from './newsroom.js'
@@ -24,7 +24,7 @@ export const store = ({ db, shift, partitions, tables, told, watch, newId }: Sto
   const unknown = (name: string): Failure => failure(`cannot find table '${name}'; known: ${[...known.keys()].join(', ') || 'none'}`)
   /** An answer, or a failure of what was being done. */
   const doing = <A>(what: string, run: () => Promise<E.Either<Failure, A>>) => async (): Promise<E.Either<Failure, A>> => {
-    try { return await run() } catch (e) { return E.left(typeof e === 'object' && e !== null && 'failure' in e ? e as unknown as Failure : failureOf(what, e)) }
+    try { return await run() } catch (e) { return E.left(isFailure(e) ? e : failureOf(what, e)) }
   }
   const over = (shapes: (table: string) => Shape, tell: Storing['told']) => {
     const ask = fetching(shapes), { commit, seen } = committing({ db, shift, partitions, shapes, told: tell })

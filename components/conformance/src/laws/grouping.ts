@@ -12,10 +12,10 @@ const assigned = (t: Trial, processes: number): readonly (readonly AnyDecider[])
   const home = handlers.map(() => Math.floor(t.random() * processes))
   return Array.from({ length: processes }, (_, p) => handlers.filter((_h, i) => home[i] === p || t.random() < 0.3))
 }
-/** What may differ between two runs: who came first of two keys. Ids, data and order within a key may not. */
+/** What may differ between two runs: who came first of two keys, and when. Ids, data and order within a key may not. */
 const byKey = (messages: readonly Message[]) => {
   const keys = [...new Set(messages.map(m => m.subject))].toSorted()
-  return keys.map(key => [key, messages.filter(m => m.subject === key).map(m => [m.id, m.causationid, m.data])])
+  return keys.map(key => [key, messages.filter(m => m.subject === key).map(m => [m.id, m.causationid, { ...m.data as object, at: '' }])])
 }
 
 /** The same messages, however the work is divided. Commands of one key are sent one after the other. */
@@ -50,7 +50,8 @@ export const grouped = law(13, 'grouping does not matter', {
   'a batch equals its messages, run one by one in its order, whatever they read and write': async t => {
     const { batches, overlap, cut, conflict } = await batching(tables => t.world.bench(tables), { runs: t.cases(200), seed: t.seed })
     for (const [what, n, least] of [['overlap', overlap, 0.3], ['a cut', cut, 0.1], ['a conflict', conflict, 0.1]] as const) {
-      t.ok(n >= least * batches, `${n} of ${batches} batches had ${what}; expected at least ${least * 100} %, else the cases prove little`)
+      const some = least * batches - 2 * Math.sqrt(least * batches) // of few, chance may take some
+      t.ok(n > some, `${n} of ${batches} batches had ${what}; expected about ${least * 100} % or more, else the cases prove little`)
     }
   },
   'any assignment of handlers to one, two or three processes gives the same outcomes, rows, messages and effects as one by one': async t => {
