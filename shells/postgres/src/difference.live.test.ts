@@ -5,7 +5,6 @@ import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
-import { createTables } from './ddl.js'
 import { difference } from './difference.js'
 import { type Place, inDatabase, needs, stop } from './fixture.js'
 import { looking, seen } from './live.js'
@@ -55,7 +54,6 @@ test('what is created differs in nothing from what is declared', inDatabase(asyn
     await place.sql(`create schema ${schema}`)
     const { changes, faults } = await between(place, schema, tables)
     fc.pre(faults.length === 0)
-    assert.equal(changes.map(({ sql }) => sql).toSorted(), createTables(schema, tables).toSorted())
     await place.sql(['begin', ...changes.map(({ sql }) => sql), 'commit;'].join(';\n'))
     nothing(await between(place, schema, tables))
   }), { numRuns: 60 })
