@@ -126,6 +126,17 @@ for (const [what, sql, message] of repairs) {
   }))
 }
 
+test('a unique that lets only one null be is made anew', inDatabase(async ({ open, sql }) => {
+  const { db, access } = open(), unique = table('p', { columns: { id: text, email: optional(text) }, key: 'id', unique: ['email'] })
+  if (Number((await sql('show server_version_num'))[0]!['server_version_num']) < 150_000) return // older servers have no such uniques
+  await right(migrate(db, access, needs([unique])))
+  await sql('alter table lowtide.p drop constraint "p.email", add constraint "p.email" unique nulls not distinct (email) deferrable')
+  assert.match((await left(inspect(db, access, needs([unique])))).failure, `table 'p' has no unique email`)
+  await right(migrate(db, access, needs([unique])))
+  await sql(`insert into lowtide.p values ('1', null, 1), ('2', null, 1)`)
+  await right(inspect(db, access, needs([unique])))
+}))
+
 test('extra columns that nobody needs to fill, and other tables, harm nobody', inDatabase(async ({ open, sql }) => {
   const { db, access } = open()
   await right(migrate(db, access, needs([plain])))

@@ -30,6 +30,7 @@ test('dead rows are worth a word', () => {
   const { alarm, text } = of({ sizes: [{ table: 'big', rows: 10, dead: 20_000, bytes: 5 * 2 ** 20 }, { table: 'small', rows: 1, dead: 100, bytes: 8192 }] })
   assert.not(alarm)
   assert.match(text, `! 'big' holds more dead rows`)
+  assert.match(text, 'vacuum "s"."big"')
   assert.not.match(text, `! 'small'`)
   assert.match(text, /big +10 +20000 +5\.0 MB\n/)
 })

@@ -1,6 +1,7 @@
 import type { Plan, Report } from '@lowtide/core'
 import type { Database } from './database.js'
 import { type Holder, type Lag, type Measured, countable, measure } from './measure.js'
+import { identifier } from './statement.js'
 import { bytes, duration, tableOf } from './table-of.js'
 
 /** Seconds for which a write transaction may hold back the readers before somebody should look. */
@@ -11,6 +12,7 @@ const manyDead = 10_000
 interface Section { readonly title: string; readonly body: string; readonly advice: readonly string[]; readonly alarm: boolean }
 const section = (title: string, body: string, advice: readonly string[] = [], alarm = advice.length > 0): Section => ({ title, body, advice, alarm })
 const counted = (messages: number): string | number => messages > countable ? `${countable}+` : messages
+const many = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 const ago = (seconds: number | null): string => seconds === null ? 'unknown' : duration(seconds)
 
 const unowned = ({ messages, alive }: Lag): boolean => messages > 0 && !alive
@@ -19,7 +21,7 @@ const lagsOf = ({ lags }: Measured): Section => {
   const rest = lags.length === 0 ? 'no consumer has begun' : whole > 0 ? `${behind.length > 0 ? '\n' : ''}${whole} of ${lags.length} partitions are read to their end` : ''
   return section('Consumers', `${behind.length === 0 ? '' : tableOf(['consumer', 'channel', 'partition', 'behind', 'oldest', 'fence', 'owner'],
     behind.map(lag => [lag.consumer, lag.channel, lag.partition, counted(lag.messages), ago(lag.age), lag.fence, lag.owner === null ? 'none' : lag.alive ? lag.owner : `${lag.owner} (gone)`]))}${rest}`,
-  lost.length === 0 ? [] : [`${lost.length} partitions with messages have no live owner: start a process that runs ${[...new Set(lost.map(({ consumer }) => `'${consumer}'`))].join(', ')}`])
+  lost.length === 0 ? [] : [`${many(lost.length, 'partition')} with messages and without a live owner: start a process that runs ${[...new Set(lost.map(({ consumer }) => `'${consumer}'`))].join(', ')}`])
 }
 
 const held = (holders: readonly Holder[]): number => Math.max(0, ...holders.map(({ seconds }) => seconds ?? 0))
@@ -36,19 +38,19 @@ const stoppedOf = ({ stopped }: Measured): Section => {
   const bad = stopped.filter(({ state }) => state === 'parked' || state === 'failed'), sum = bad.reduce((all, { count }) => all + count, 0)
   return section('Parked', stopped.length === 0 ? 'nothing' : tableOf(['consumer', 'state', 'messages', 'oldest', 'reason'],
     stopped.map(({ consumer, state, count, age, reason }) => [consumer === '' ? '(commands)' : consumer, state, count, ago(age), reason.replaceAll(/\s+/g, ' ')])),
-  sum === 0 ? [] : [`${sum} messages could not be handled: correct the cause, then redrive or discard them`])
+  sum === 0 ? [] : [`${many(sum, 'message')} could not be handled: correct the cause, then redrive or discard them`])
 }
 const instancesOf = ({ instances }: Measured): Section => section('Instances', instances.length === 0 ? 'none' : tableOf(['id', 'lease', 'consumers'],
   instances.map(({ id, left, consumers }) => [id, left > 0 ? `${duration(left)} left` : `ended ${duration(-left)} ago`, consumers.join(', ')])))
-const sizesOf = ({ sizes }: Measured): Section => {
+const sizesOf = ({ sizes }: Measured, schema: string): Section => {
   const bloated = sizes.filter(({ dead, rows }) => dead > manyDead && dead > rows)
   return section('Tables', tableOf(['table', 'rows (about)', 'dead', 'size'], sizes.map(size => [size.table, size.rows, size.dead, bytes(size.bytes)])),
-    bloated.map(({ table }) => `'${table}' holds more dead rows than living ones: look for an old transaction, then run: vacuum ${table}`), false)
+    bloated.map(({ table }) => `'${table}' holds more dead rows than living ones: look for an old transaction, then run: vacuum ${identifier(schema)}.${identifier(table)}`), false)
 }
 
 /** What was measured, for people and for programs. */
 export const reportOf = (schema: string, measured: Measured): Report => {
-  const { meta, number, holders } = measured, sections = [lagsOf, holdersOf, stoppedOf, instancesOf, sizesOf].map(of => of(measured))
+  const { meta, number, holders } = measured, sections = [lagsOf, holdersOf, stoppedOf, instancesOf, sizesOf].map(of => of(measured, schema))
   const about = `Schema '${schema}', number ${number}, ${meta['partitions']} partitions${meta['shift'] === '0' ? '' : `, ids shifted by ${meta['shift']}`}`
   return {
     text: [about, ...sections.map(({ title, body, advice }) => [title, body, ...advice.map(line => `! ${line}`)].join('\n'))].join('\n\n'),

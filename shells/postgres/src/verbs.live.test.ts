@@ -63,7 +63,7 @@ test('status counts what is behind, and calls when nobody owns it', inDatabase(a
   assert.ok(lags[1]!.age! > 7199 && lags[1]!.age! < 7260)
   assert.match(text, /view +news +1 +4 +2 h 0 min +9 +alive\n/)
   assert.match(text, /view +news +2 +10000\+ +unknown +4 +dead \(gone\)\n/)
-  assert.match(text, `! 1 partitions with messages have no live owner: start a process that runs 'view'`)
+  assert.match(text, `! 1 partition with messages and without a live owner: start a process that runs 'view'`)
   assert.ok(alarm)
   assert.match(text, /alive +\d+ s left +view/)
 }))
@@ -76,7 +76,7 @@ test('status calls for what is parked', inDatabase(async ({ url, sql }) => {
   assert.ok(alarm)
   assert.equal(measured(data).stopped.map(({ state, count }) => [state, count]), [['parked', 1], ['waiting', 2]])
   assert.match(text, /view +parked +1 +3 h 0 min +broke twice\n/)
-  assert.match(text, '! 1 messages could not be handled')
+  assert.match(text, '! 1 message could not be handled')
 }))
 
 test('status names the transaction that holds back the readers', inDatabase(async ({ url }) => {
