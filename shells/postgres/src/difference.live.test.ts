@@ -13,6 +13,15 @@ import { inspect } from './start.js'
 
 test.after(stop)
 
+/** The schema as it stands, told apart from the code that compares: in one order, whatever made it. */
+const standing = async (place: Place, schema: string) => {
+  const { db } = place.open(undefined, schema), { tables } = seen(await db.fly(looking(schema)))
+  await db.close()
+  const sorted = <A>(all: readonly A[]): readonly A[] => all.toSorted((a, b) => JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
+  return sorted([...tables.values()].map(({ name, columns, constraints, indexes }) => ({ name, columns: sorted(columns), constraints: sorted(constraints), indexes: sorted(indexes) })))
+}
+const types = { text: 'text collate "C"', int: 'bigint', float: 'double precision', bool: 'boolean', decimal: 'numeric', timestamp: 'timestamptz', uuid: 'uuid', json: 'json' }
+
 const between = async (place: Place, schema: string, tables: readonly AnyTable[]) => {
   const { db } = place.open(undefined, schema)
   try { return difference(schema, tables, seen(await db.fly(looking(schema))), () => true) } finally { await db.close() }
@@ -56,6 +65,17 @@ test('what is created differs in nothing from what is declared', inDatabase(asyn
     fc.pre(faults.length === 0)
     await place.sql(['begin', ...changes.map(({ sql }) => sql), 'commit;'].join(';\n'))
     nothing(await between(place, schema, tables))
+    for (const { name, columns, constraints, indexes } of await standing(place, schema)) {
+      const one = drawn.find(declared => declared.name === name)!, ofKind = (wanted: string) => constraints.filter(({ kind }) => kind === wanted), texts = (all: readonly (readonly string[])[]) => all.map(list => list.join('|')).toSorted()
+      assert.equal(columns.map(c => `${c.name} ${c.type} ${c.required}`).toSorted(), [...one.columns.map(c => `${c.name} ${types[c.kind]} ${!c.optional}`), 'lowtide_version bigint true'].toSorted())
+      assert.equal(ofKind('p').map(k => k.columns), [one.key])
+      assert.equal(texts(ofKind('u').map(k => k.columns)), texts(one.unique))
+      assert.ok(ofKind('u').every(k => k.deferrable && !k.deferred) && ofKind('f').every(k => k.deferrable && k.deferred))
+      assert.equal(ofKind('f').map(k => `${k.columns.join()} ${k.parent}`).toSorted(), Object.entries(one.references).map(([field, parent]) => `${field} ${parent}`).toSorted())
+      const led = [...constraints, ...indexes].filter(c => !('kind' in c) || c.kind !== 'f').map(c => c.columns)
+      for (const wanted of one.indexes) assert.ok(led.some(has => wanted.every((column, i) => has[i] === column) && one.key.every(column => has.includes(column))), `an index on ${wanted.join()}`)
+      for (const field of Object.keys(one.references)) assert.ok(led.some(has => has[0] === field), `an index that begins with ${field}`)
+    }
   }), { numRuns: 60 })
 }))
 
@@ -74,6 +94,9 @@ test('a declaration that grows, or that asks for less, is reached by the differe
     assert.equal(faults, [])
     await place.sql(['begin', ...changes.map(({ sql }) => sql), 'commit;'].join(';\n'))
     nothing(await between(place, schema, now))
+    await place.sql(['create schema other', ...(await between(place, 'other', now)).changes.map(({ sql }) => sql)].join(';\n'))
+    assert.equal(await standing(place, schema), await standing(place, 'other')) // as if it had been made at once
+    await place.sql('drop schema other cascade')
   }), { numRuns: 60 })
 }))
 
