@@ -42,7 +42,7 @@ const settings = ({ lockTimeout, answerTimeout }: Access): string => [
 
 export const database = (access: Access, log: (text: string) => void): Database => {
   const { url, schema, connections, answerTimeout } = access, ready = new WeakSet<pg.ClientBase>(), session = settings(access)
-  const shared = { connectionString: url, application_name: 'lowtide', keepAlive: true }
+  const shared = { connectionString: url, application_name: 'lowtide', keepAlive: true, connectionTimeoutMillis: answerTimeout }
   const pool = new pg.Pool({ ...shared, max: connections })
   pool.on('error', e => log(`[postgres] an idle connection broke: ${redacted(e.message)}`)) // nobody listens: the process would end
   let closing: Promise<void> | undefined
