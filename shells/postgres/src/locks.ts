@@ -38,3 +38,5 @@ export const locking = (schema: string) => {
 /** In the order of the arrays. */
 const take = statement('select case when x then pg_advisory_xact_lock(h) else pg_advisory_xact_lock_shared(h) end from unnest($1::bigint[], $2::bool[]) u(h, x)')
 export const ownershipOf = (consumer: string, channel: string, partition: string | number): string => `owner\u0000${consumer}\u0000${channel}\u0000${partition}`
+/** Who emits a message of this key to this channel holds it alone: so the key's messages have their order from the order of commits. */
+export const emitLock = (channel: string, key: string): string => `emit\u0000${channel}\u0000${key}`

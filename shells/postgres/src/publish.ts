@@ -1,0 +1,23 @@
+import type { Emit, Failure } from '@lowtide/core'
+import * as E from 'fp-ts/lib/Either.js'
+import type { Database } from './database.js'
+import { failureOf } from './failure.js'
+import { emitLock, locking } from './locks.js'
+import type { Log } from './log.js'
+import type { Logged } from './bulletin.js'
+import { partitionOf } from './position.js'
+
+/** Writes messages to their channels, all or none. Answers where they stand. */
+export const publisher = (db: Pick<Database, 'fly' | 'schema'>, log: Log, partitions: number) => {
+  const locks = locking(db.schema)
+  return async (messages: readonly Emit[]): Promise<E.Either<Failure, readonly Logged[]>> => {
+    try {
+      const taking = locks.collect(), rows = messages.map(({ channel, message }) => {
+        taking.exclusive(emitLock(channel, message.subject))
+        return { channel, partition: partitionOf(message.subject, partitions), text: JSON.stringify(message) }
+      })
+      const [, written] = await db.fly([taking.step(), log.append(rows)]), tx = Number(written!.rows[0]![0])
+      return E.right([...new Map(rows.map(({ channel, partition }) => [`${partition}/${channel}`, { channel, partition, tx }])).values()])
+    } catch (e) { return E.left(failureOf(`publish to ${[...new Set(messages.map(m => `'${m.channel}'`))].join(', ')}`, e)) }
+  }
+}
