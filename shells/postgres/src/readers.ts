@@ -1,0 +1,110 @@
+import type { Options, Runtime } from '@lowtide/core'
+import type { Logged } from './bulletin.js'
+import type { Database } from './database.js'
+import type { Log } from './log.js'
+import { outage } from './outage.js'
+import { type Place } from './position.js'
+import type { Found, Reading } from './reading.js'
+
+interface Given {
+  readonly db: Pick<Database, 'fly'>; readonly log: Log; readonly runtime: Runtime; readonly options: Options
+  /** Deliveries in a batch, at most. */ readonly limit: number
+  /** The server counts transactions from a lower one than before: it is another, or an older self. */ moved(): void
+}
+/** All that is read in this process. Whoever wants to read in one turn is read for in one round trip. */
+export interface Readers {
+  add(reading: Reading): void
+  remove(reading: Reading): void
+  /** Reads for those that want it. */
+  wake(): void
+  heard(news: Logged | 'everything'): void
+  sizes(): { readonly readings: number; readonly out: number }
+  close(): void
+}
+
+export const readers = ({ db, log, runtime, options, limit, moved }: Given): Readers => {
+  const places = new Map<string, Set<Reading>>(), trouble = outage(runtime, options, 'read the log')
+  const placeOf = (channel: string, partition: number): string => `${partition}/${channel}`
+  const all = function* (): Iterable<Reading> { for (const set of places.values()) yield* set }
+  let planned = false, flying = false, closed = false, lowest = 0, wait = 1
+  let stopPoll: (() => void) | undefined, stopAgain: (() => void) | undefined
+
+  const wake = (): void => {
+    if (planned || flying || closed) return
+    planned = true
+    runtime.soon(() => void read())
+  }
+  /** What is held back by an older transaction is looked for again, soon at first, then as often as everything is. */
+  const again = (): void => {
+    if (stopAgain !== undefined || closed) return
+    stopAgain = runtime.after(Math.min(wait, options.poll), () => {
+      stopAgain = undefined
+      for (const reading of all()) if (reading.behind()) reading.look()
+      wake()
+    })
+    wait = Math.min(wait * 2, options.poll)
+  }
+  const poll = (): void => {
+    if (closed) return
+    stopPoll = runtime.after(options.poll, poll)
+    for (const reading of all()) reading.look()
+    wake()
+  }
+  const ask = async (wanting: readonly Reading[]): Promise<void> => {
+    const after = wanting.map(reading => reading.after())
+    const [landed] = await db.fly([{ statement: log.read, params: [wanting.map(r => r.channel), wanting.map(r => r.partition), after.map(a => a.tx), after.map(a => a.n), limit] }]), { rows } = landed!
+    trouble.over()
+    const low = Number(rows[0]![1])
+    if (low < lowest) { lowest = low; for (const reading of wanting) reading.look(); moved(); return }
+    if (low > lowest) wait = 1
+    lowest = low
+    const found = wanting.map((): Found[] => [])
+    for (const [i, , tx, n, text] of rows) if (text != null) found[Number(i) - 1]!.push({ place: { tx: Number(tx), n: Number(n) }, text })
+    // one whose cursor has moved meanwhile was begun anew elsewhere
+    for (const [i, reading] of wanting.entries()) if (reading.after() === after[i]) reading.feed(found[i]!, low, found[i]!.length >= limit)
+  }
+  const read = async (): Promise<void> => {
+    planned = false
+    if (closed || flying) return
+    const wanting = [...all()].filter(reading => reading.wants())
+    if (wanting.length === 0) return
+    flying = true
+    for (const reading of wanting) reading.begin()
+    let pause: number | undefined
+    try { await ask(wanting) } catch (e) {
+      pause = trouble.failed(e)
+      for (const reading of wanting) reading.look()
+    }
+    if (pause !== undefined && !closed) await new Promise<void>(resolve => { stopAgain?.(); stopAgain = runtime.after(pause, () => { stopAgain = undefined; resolve() }) })
+    flying = false
+    let more = false, behind = false
+    for (const reading of all()) { more ||= reading.wants(); behind ||= reading.behind() }
+    if (more) wake()
+    if (behind) again()
+  }
+  return {
+    wake,
+    add: reading => {
+      const place = placeOf(reading.channel, reading.partition), here = places.get(place) ?? new Set()
+      places.set(place, here.add(reading))
+      stopPoll ??= runtime.after(options.poll, poll)
+      wake()
+    },
+    remove: reading => {
+      reading.stop()
+      const place = placeOf(reading.channel, reading.partition), here = places.get(place)
+      here?.delete(reading)
+      if (here?.size === 0) places.delete(place)
+      if (places.size === 0) { stopPoll?.(); stopPoll = undefined }
+    },
+    heard: news => {
+      if (news === 'everything') for (const reading of all()) reading.look()
+      else for (const reading of places.get(placeOf(news.channel, news.partition)) ?? []) reading.heard(news.tx)
+      wake()
+    },
+    sizes: () => ({ readings: [...all()].length, out: [...all()].filter(reading => reading.out()).length }),
+    close: () => { closed = true; stopPoll?.(); stopAgain?.() },
+  }
+}
+/** Behind everything of the transactions below. */
+export const before = (tx: number): Place => ({ tx: tx - 1, n: 2 ** 31 - 1 })
