@@ -30,7 +30,7 @@ const renewals = 3
 export const membership = ({ ownership, newsroom, runtime, options, partitions, begin, end }: Given): Membership => {
   const members = new Map<string, Reader>(), held = new Map<string, Held>(), settled = new Set<() => void>(), trouble = outage(runtime, options, 'renew the lease')
   const keyOf = ({ consumer, channel, partition }: Part): string => `${partition}/${channel}/${consumer}`
-  let id = runtime.newId(), joined = false, told = '', renewed = 0, xmax = 0, dead = false
+  let id = runtime.newId(), old = id, joined = false, told = '', renewed = 0, xmax = 0, dead = false
   let running: Promise<void> | undefined, next: Promise<void> | undefined, stopTimer: (() => void) | undefined, stopNews: (() => void) | undefined
 
   const lose = (h: Held): void => {
@@ -41,6 +41,7 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
   const drop = (why: string): void => {
     runtime.log('warn', `[postgres] ${why}; gives up ${held.size} partitions and joins again`)
     for (const h of held.values()) lose(h)
+    old = id
     id = runtime.newId()
     joined = false
     xmax = 0
@@ -74,7 +75,7 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
       id = runtime.newId()
       return
     }
-    const how = !joined ? 'new' : told !== list || now - renewed >= options.lease / renewals || now < renewed ? 'renew' : undefined
+    const how = !joined ? { insteadOf: old } : told !== list || now - renewed >= options.lease / renewals || now < renewed ? 'renew' : undefined
     const look = await ownership.look(id, names, how)
     if (dead) return
     if (joined && !look.alive.has(id)) { drop('the lease ran out'); return round() }

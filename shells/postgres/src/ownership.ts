@@ -13,8 +13,8 @@ export interface Look { readonly alive: ReadonlyMap<string, readonly string[]>; 
 export interface Ownership {
   /** Rows for all partitions of a consumer's channels. */
   rows(consumer: string, channels: readonly string[], partitions: number): Promise<void>
-  /** In one round trip: with `renew`, this instance lives for another lease (`new`: it begins to) and runs these consumers. */
-  look(instance: string, consumers: readonly string[], renew: 'renew' | 'new' | undefined): Promise<Look>
+  /** In one round trip: with `renew`, this instance lives for another lease and runs these consumers; with `insteadOf`, it begins to, and the other one is gone. */
+  look(instance: string, consumers: readonly string[], how: 'renew' | { readonly insteadOf: string } | undefined): Promise<Look>
   /** Gives up, then takes what is free, and waits for commits of the owner that was. Answers what was taken. */
   move(instance: string, given: readonly (Part & { readonly fence: string })[], wanted: readonly Part[]): Promise<readonly Taken[]>
   /** Gives all up, and this instance is gone. */
@@ -51,7 +51,8 @@ export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: nu
     rows: async (consumer, channels, partitions) => { await db.fly([{ statement: add, params: [consumer, channels, partitions] }]) },
     look: async (instance, names, how) => {
       const steps: Step[] = [{ statement: alive, params: [] }, { statement: owners, params: [names] }]
-      if (how !== undefined) steps.unshift({ statement: sweep, params: [] }, { statement: how === 'new' ? enter : renew, params: [instance, lease, names] })
+      if (how !== undefined) steps.unshift({ statement: sweep, params: [] }, { statement: how === 'renew' ? renew : enter, params: [instance, lease, names] })
+      if (how !== undefined && how !== 'renew') steps.unshift({ statement: remove, params: [how.insteadOf] })
       const landed = await db.fly(steps), [living, owning] = landed.slice(-2) as [typeof landed[number], typeof landed[number]]
       return {
         alive: new Map(living.rows.map(([id, consumers]) => [id!, JSON.parse(consumers!) as readonly string[]])), xmax: Number(living.rows[0]?.[2] ?? 0),
