@@ -63,7 +63,7 @@ export const node = (schema: string, o: Partial<Omit<TransportGiven, 'options' |
 
 /** A consumer that moves its checkpoint with each batch, by its fence, as a commit does. */
 export const reader = async (on: Pick<Node, 'db' | 'transport' | 'news'>, name: string, channels: readonly string[], o: { readonly broadcast?: boolean; readonly keep?: boolean; readonly each?: (batch: Batch) => Promise<void> } = {}) => {
-  const got: (Message & { readonly position: string; readonly partition: string; readonly at: number })[] = [], raws: unknown[] = [], batches: Batch[] = [], greeted: string[] = [], revoked: string[] = [], refused: Batch[] = [], out = new Set<string>()
+  const got: (Message & { readonly position: string; readonly partition: string; readonly at: number })[] = [], raws: unknown[] = [], batches: Batch[] = [], greeted: string[] = [], revoked: string[] = [], refused: Batch[] = [], out = new Set<string>(), handed = new Map<string, number>()
   const at = on.db.at('lowtide_consumers')
   const save = async (b: Batch): Promise<boolean> => {
     const last = b.deliveries.at(-1)
@@ -79,6 +79,7 @@ export const reader = async (on: Pick<Node, 'db' | 'transport' | 'news'>, name: 
     try {
       if (b.deliveries.length === 0) { greeted.push(part); return }
       batches.push(b)
+      for (const { message: m } of b.deliveries) if (!('raw' in m)) handed.set(m.id, performance.now())
       await o.each?.(b)
       if (!await save(b)) { refused.push(b); return }
       if (o.broadcast !== true) on.news.tell({ log: [], outcome: false, applied: true, parked: false })
@@ -86,7 +87,7 @@ export const reader = async (on: Pick<Node, 'db' | 'transport' | 'news'>, name: 
     } finally { out.delete(part) }
   }
   const subscription = await right(on.transport.subscribe({ name, channels: channels.map((c): Channel => channel(c)), broadcast: o.broadcast ?? false }, { batch, revoked: (c, p) => { revoked.push(`${c}/${p}`) } }))
-  return { ...subscription, got, raws, batches, greeted, revoked, refused, ids: () => got.map(m => m.id) }
+  return { ...subscription, handed, got, raws, batches, greeted, revoked, refused, ids: () => got.map(m => m.id) }
 }
 export const numbers = (ids: readonly string[]): readonly number[] => ids.map(id => Number(id.slice(1)))
 export const upTo = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)
