@@ -12,6 +12,7 @@ interface Given {
 }
 /** This process among those that share the partitions of consumers. */
 export interface Membership {
+  has(consumer: string): boolean
   /** Resolves once the process is known as one that runs this consumer. */
   join(by: Reader): Promise<void>
   /** Waits for batches that are out, and gives up what it has; within `grace`. */
@@ -126,9 +127,9 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
   }
   const kick = (): void => { turn().catch(() => {}) }
   return {
+    has: name => members.has(name),
     join: async by => {
       const { name, channels } = by.consumer
-      if (members.has(name)) throw new Error(`this process reads as '${name}' already; close that subscription first`)
       members.set(name, by)
       try {
         await ownership.rows(name, channels.map(c => c.channel), partitions)

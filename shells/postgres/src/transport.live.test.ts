@@ -2,7 +2,7 @@ import { channel } from '@lowtide/core'
 import { left, right, until, within } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Node, type Site, emitIn, emits, message, newName, node, numbers, reader, serverUrl, shares, site, sorted, upTo } from './fixture.js'
+import { type Node, type Site, emitIn, emits, message, newName, node, numbers, reader, shares, site, sorted, upTo } from './fixture.js'
 
 const transport = suite<{ at: Site; nodes: Node[] }>('transport')
 transport.before.each(async context => { context.at = await site(newName()); context.nodes = [] })
@@ -218,5 +218,13 @@ transport('publishes nothing of what cannot be published whole', async c => {
   assert.equal(await c.at.query('select from :schema.lowtide_log'), [])
 })
 
-serverUrl()
+transport('carries any text that JSON has, and refuses what it has not as no fault of the database', async c => {
+  const a = open(c), one = await reader(a, 'views', ['ne"ws\\{,}']), texts = ['\u0000', '\ud800', '"\\{},NULL', '𝄞é\n', ''], data = { __proto__: null, 'a\u0000': 1e300 }
+  await right(a.transport.publish(texts.map((text, i) => ({ channel: 'ne"ws\\{,}', message: message(`m${i}`, text, { text, data }) }))))
+  await until('all', 3_000, () => one.got.length === texts.length)
+  for (const m of one.got) assert.equal([m.subject, m.data], [texts[Number(m.id.slice(1))]!, { text: m.subject, data: { 'a\u0000': 1e300 } }])
+  const failure = await left(a.transport.publish([{ channel: 'news', message: message('m', 'k', 1n) }]))
+  assert.ok(!failure.retry && failure.unavailable === undefined && failure.failure.startsWith("[postgres] cannot publish to 'news'"), failure.failure)
+})
+
 transport.run()
