@@ -142,14 +142,16 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
     },
     leave: async by => {
       const { name } = by.consumer, mine = (): readonly Held[] => [...held.values()].filter(h => h.by === by), until = runtime.now() + options.grace
+      let done = (): void => {}
       if (members.get(name) !== by) return
       members.delete(name) // from the next round on the others share without this process, and take each partition when it is free
       await Promise.all(mine().map(h => giveUp(h, options.grace)))
       await atMost(runtime, Math.max(until - runtime.now(), Math.min(options.grace, 500)), new Promise<void>(resolve => {
-        const done = (): void => { if (mine().length === 0 && (members.size > 0 || !joined)) { settled.delete(done); resolve() } }
+        done = (): void => { if (mine().length === 0 && (members.size > 0 || !joined)) resolve() }
         settled.add(done)
         kick()
       }))
+      settled.delete(done)
       for (const h of mine()) lose(h)
       if (members.size > 0) return
       stopNews?.()

@@ -90,4 +90,15 @@ recovery('tells watchers of this process and of others, coalesced', async c => {
   assert.equal([...heard].sort(), ['a applied', 'a outcome', 'b applied', 'b outcome'])
 })
 
+recovery('tells others to look at everything where the news is longer than a payload may be', async c => {
+  const a = open(c), b = open(c), heard: unknown[] = []
+  b.news.onLog(news => { heard.push(news) })
+  await until('the listener', 3_000, () => heard.length === 1)
+  a.news.tell({ log: [{ channel: 'news', partition: 3, tx: 2 ** 40 }], outcome: false, applied: false, parked: false })
+  await until('one', 3_000, () => heard.length === 2)
+  a.news.tell({ log: Array.from({ length: 2_000 }, (_, partition) => ({ channel: 'news', partition, tx: 2 ** 50 })), outcome: false, applied: false, parked: false })
+  await until('all', 3_000, () => heard.length === 3)
+  assert.equal(heard, ['everything', { channel: 'news', partition: 3, tx: 2 ** 40 }, 'everything'])
+})
+
 recovery.run()

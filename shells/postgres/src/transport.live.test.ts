@@ -68,6 +68,16 @@ transport('hands out batches up to a limit, one at a time, and a transaction tha
   assert.ok(other.batches.every(b => b.deliveries.length <= 4))
 })
 
+transport('reads few messages at a time where they are large', async c => {
+  const a = open(c, { options: { partitions: 2 } }), one = node(c.at.schema, { options: { partitions: 2 } }), big = 'x'.repeat(190_000), many = 240
+  c.nodes.push(one)
+  for (let i = 0; i < many; i += 20) await right(a.transport.publish(Array.from({ length: 20 }, (_, j) => ({ channel: 'news', message: message(`m${i + j}`, `k${(i + j) % 7}`, big) }))))
+  const x = await reader(one, 'views', ['news'])
+  await until('all', 20_000, () => x.got.length === many)
+  assert.ok(x.batches.every(b => b.deliveries.length <= 128), `${Math.max(...x.batches.map(b => b.deliveries.length))}`)
+  inOrder(x.got)
+})
+
 transport('hands out the next batch when the last one is done', async c => {
   const a = open(c, { batch: 5, options: { partitions: 1 } })
   let go = (): void => {}
