@@ -113,7 +113,7 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
       trouble.over()
       for (const call of settled) call()
     } catch (e) {
-      wait = trouble.failed(e)
+      wait = Math.min(trouble.failed(e), options.lease / renewals)
       throw e
     } finally {
       if (!dead && (members.size > 0 || joined)) stopTimer = runtime.after(wait, kick)
@@ -136,6 +136,7 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
         stopNews ??= newsroom.onMembers(kick)
         await turn()
       } catch (e) {
+        if (joined && told.split('\u0000').includes(name)) return // known already; what it could not take yet it tries again
         members.delete(name)
         throw e
       }

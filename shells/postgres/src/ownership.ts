@@ -24,7 +24,9 @@ export interface Ownership {
 export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: number, lease: number): Ownership => {
   const instances = db.at('lowtide_instances'), consumers = db.at('lowtide_consumers'), locks = locking(db.schema)
   const later = `clock_timestamp() + $2::float8 * interval '1 millisecond'`, xmax = `pg_snapshot_xmax(pg_current_snapshot())::text::bigint + ${shift}`
-  const add = statement(`insert into ${consumers} (consumer, channel, partition) select $1::text, c, p from unnest($2::text[]) c cross join generate_series(0, $3::int - 1) p order by c, p on conflict do nothing`)
+  /** Only what is missing: 'on conflict' waits for whoever updates the row that is there. */
+  const add = statement(`insert into ${consumers} (consumer, channel, partition) select $1::text, u.c, u.p from (select c, p from unnest($2::text[]) c cross join generate_series(0, $3::int - 1) p) u
+    where not exists (select from ${consumers} k where k.consumer = $1::text and k.channel = u.c and k.partition = u.p) order by u.c, u.p on conflict do nothing`)
   const enter = statement(`insert into ${instances} (id, until, consumers) values ($1::text, ${later}, $3::text[]) on conflict (id) do update set until = excluded.until, consumers = excluded.consumers`)
   const renew = statement(`update ${instances} set until = ${later}, consumers = $3::text[] where id = $1::text and until > clock_timestamp()`)
   const sweep = statement(`delete from ${instances} where id in (select id from ${instances} where until <= clock_timestamp() for update skip locked)`)
@@ -38,6 +40,8 @@ export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: nu
     returning c.consumer, c.channel, c.partition, c.fence, c.tx, c.n`)
   const give = statement(`update ${consumers} c set owner = null from unnest($2::text[], $3::text[], $4::smallint[], $5::bigint[]) u(consumer, channel, partition, fence)
     where c.consumer = u.consumer and c.channel = u.channel and c.partition = u.partition and c.owner = $1::text and c.fence = u.fence`)
+  /** For this transaction: who waits for a commit for longer would not renew its own lease in time. */
+  const patience = statement(`select set_config('lock_timeout', $1::text, true)`)
   const remove = statement(`delete from ${instances} where id = $1::text`)
 
   const lockOf = (parts: readonly Part[]): Step => {
@@ -60,7 +64,7 @@ export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: nu
       }
     },
     move: async (instance, given, wanted) => {
-      const steps = [lockOf([...given, ...wanted])]
+      const steps: Step[] = [{ statement: patience, params: [`${Math.max(1, Math.floor(lease / 4))}ms`] }, lockOf([...given, ...wanted])]
       if (given.length > 0) steps.push(giving(instance, given))
       if (wanted.length > 0) steps.push({ statement: take, params: [instance, ...columns(wanted)] })
       const landed = await db.fly(steps)

@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { right, until, within } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { locking, ownershipOf } from './locks.js'
+import { paramText } from './statement.js'
 import { type Node, type Site, emits, newName, node, numbers, owners, reader, shares, site, sorted, upTo } from './fixture.js'
 
 /** This file is also the program of a child: a process of its own that reads as 'views', says what it hears, and lives until it is killed. */
@@ -128,6 +130,25 @@ sharing('drops all and begins anew when the server counts from a lower transacti
   await right(a.transport.publish(emits('news', 10, 10, 10)))
   await until('all', 3_000, () => x.got.length === 20)
   assert.is(a.logged.filter(text => text.includes('counts transactions from a lower one')).length, 1)
+})
+
+sharing('waits for a commit of the one that had the partition before it takes it, and begins behind that', async c => {
+  const a = open(c, { options: { partitions: 1 } }), raw = await c.at.raw(), taking = locking(c.at.schema).collect()
+  await right(a.transport.publish(emits('news', 0, 10)))
+  await c.at.query(`insert into :schema.lowtide_consumers (consumer, channel, partition, owner, fence) values ('views', 'news', 0, 'gone', 7)`)
+  taking.shared(ownershipOf('views', 'news', 0))
+  const { statement, params } = taking.step()
+  await raw.query('begin')
+  await raw.query(statement.text, params.map(paramText))
+  await raw.query(`update :schema.lowtide_consumers c set tx = l.tx, n = l.n from :schema.lowtide_log l where l.n = 5 and c.fence = 7`)
+  const joining = reader(a, 'views', ['news'])
+  await until('it to wait', 3_000, async () => (await c.at.query(`select from pg_locks l join pg_stat_activity s using (pid) where l.locktype = 'advisory' and not l.granted and s.application_name = $1`, [c.at.schema])).length === 1)
+  const [before] = await c.at.query<{ until: string }>('select max(until)::text as until from :schema.lowtide_instances')
+  await until('its lease to be renewed meanwhile, twice', 5_000, async () => (await c.at.query(`select from :schema.lowtide_instances where until > $1::timestamptz + interval '600 ms'`, [before!.until])).length === 1)
+  await raw.query('commit')
+  const x = await joining
+  await until('the rest', 3_000, () => x.got.length === 4)
+  assert.equal([x.ids(), x.batches.map(b => b.fence)], [['m6', 'm7', 'm8', 'm9'], ['8']])
 })
 
 sharing('refuses a second subscription of a consumer in one process, until the first is closed', async c => {
