@@ -44,6 +44,7 @@ export const database = (access: Access, log: (text: string) => void): Database 
   const { url, schema, connections, answerTimeout } = access, ready = new WeakSet<pg.ClientBase>(), session = settings(access)
   const shared = { connectionString: url, application_name: 'lowtide', keepAlive: true, connectionTimeoutMillis: answerTimeout }
   const pool = new pg.Pool({ ...shared, max: connections })
+  pool.on('connect', client => { client.on('error', () => {}) }) // one that is ended while it is out, between two statements, would end the process too
   pool.on('error', e => log(`[postgres] an idle connection broke: ${redacted(e.message)}`)) // nobody listens: the process would end
   let closing: Promise<void> | undefined
 
