@@ -15,9 +15,9 @@ const told = (dir: string, name: 'project' | 'prepare', as: string): string | un
   if (!existsSync(path)) return undefined
   const found = ((): unknown => { try { return JSON.parse(readFileSync(path, 'utf8')) } catch (e) { throw trouble(1, `cannot read ${path}: ${e instanceof Error ? e.message : String(e)}`) } })()
   const lowtide = typeof found === 'object' && found !== null && 'lowtide' in found ? found.lowtide : undefined
-  if (typeof lowtide === 'object' && lowtide !== null && !(name in lowtide)) return undefined
-  if (lowtide === undefined) return undefined
-  const value = typeof lowtide === 'object' && lowtide !== null ? (lowtide as { readonly [name: string]: unknown })[name] : undefined
+  const entries = typeof lowtide === 'object' && lowtide !== null ? new Map<string, unknown>(Object.entries(lowtide)) : undefined
+  if (lowtide === undefined || entries?.has(name) === false) return undefined
+  const value = entries?.get(name)
   if (typeof value !== 'string' || value === '') throw usage(`'lowtide' in ${path} must be as { "${name}": "./${as}" }, found ${JSON.stringify(lowtide)}`)
   return join(dir, value)
 }
