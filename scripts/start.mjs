@@ -39,7 +39,7 @@ const unknown = name => {
   ].join('\n')
 }
 
-const tooMuch = (project, args) => `npm start: ${project} takes no arguments, found '${args.join(' ')}'; its port is in the environment: PORT=5000 npm start`
+const tooMuch = (project, args) => `npm start: ${project} takes no arguments, found '${args.join(' ')}'; its port is in the environment: PORT=5000 npm start${project === standard ? '' : ` ${project}`}`
 const nothingToEmpty = project => `npm start: ${project} keeps no data that --fresh could empty`
 
 /** Ends before anything has begun. */
@@ -73,11 +73,11 @@ const progress = text => { if (process.stderr.isTTY) console.error(text) }
 const ready = async ({ project, main, fresh }, life) => {
   const found = await provided(project, { fresh, say, progress })
   life.holds(found)
-  for (const { mine, isNew, shared } of found) {
+  for (const { mine, shared } of found) {
     if (!mine || life.isOver()) continue
     if (shared) say("Shares the PostgreSQL of the 'npm start' that runs already.")
     const changes = await migrated(main), tables = changes.filter(name => name.startsWith('create table')).length
-    if (changes.length > 0) say(isNew ? `Made the database: ${tables} tables.` : `Migrated the database: ${changes.join(', ')}.`)
+    if (changes.length > 0) say(changes[0].startsWith('create schema') ? `Made the database: ${tables} tables.` : `Migrated the database: ${changes.join(', ')}.`)
   }
 }
 

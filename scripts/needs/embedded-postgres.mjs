@@ -75,9 +75,8 @@ export const embeddedPostgres = async ({ project, fresh = false, say, progress }
   if (why !== undefined) say(`The data are in ${folder}, for ${why}.`)
   mkdirSync(dirname(folder), { recursive: true })
   if (fresh && await empty(servers, folder)) say(`Emptied the data in ${shown(folder)}.`)
-  const isNew = !existsSync(join(folder, 'data'))
-  if (isNew) progress(`making a PostgreSQL in ${shown(folder)} …`)
+  if (!existsSync(join(folder, 'data'))) progress(`making a PostgreSQL in ${shown(folder)} …`)
   const { url, server } = await attached(servers, folder)
   process.env.DATABASE_URL = url
-  return { mine: true, isNew, shared: server === undefined, folder, stop: server?.stop ?? watched(servers, folder, url, say) }
+  return { mine: true, shared: server === undefined, stop: server?.stop ?? watched(servers, folder, url, say) }
 }

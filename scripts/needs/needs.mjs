@@ -15,7 +15,7 @@ export const manifestOf = project => {
   return { needs, takes }
 }
 
-/** Provides all that a project needs; each is `{ mine, isNew?, shared?, stop() }`. Where one fails, those before it are stopped. */
+/** Provides all that a project needs; each is `{ mine, shared?, stop() }`. Where one fails, those before it are stopped. */
 export const provided = async (project, options) => {
   const found = []
   try { for (const need of manifestOf(project).needs) found.push(await providers[need]({ project, ...options })) } catch (error) {

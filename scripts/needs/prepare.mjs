@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { root } from '../workspaces.mjs'
 import { provided } from './needs.mjs'
@@ -7,7 +8,7 @@ import { provided } from './needs.mjs'
  * runs for `npm start`, or else is started for as long as the command.
  */
 export const prepare = async ({ main }) => {
-  const folder = dirname(dirname(main))
+  const folder = realpathSync(dirname(dirname(main)))
   if (dirname(folder) !== join(root, 'projects')) return
   const found = await provided(basename(folder), { say: text => console.error(text), progress: () => {} })
   for (const { mine, shared } of found) if (mine && !shared) console.error('PostgreSQL did not run: it runs for this command.')
