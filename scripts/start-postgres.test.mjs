@@ -59,9 +59,11 @@ test('data survive a stop and SIGKILL, a key its answer; --fresh empties them; e
   assert.is(first.said.stderr, 'Made the database: 2 tables.\n')
   assert.is(answer.data.InviteCustomer.email, 'ann@example.org')
   assert.ok(lives(server))
+  const stream = await fetch(at, { method: 'POST', headers: { 'content-type': 'application/json', accept: 'text/event-stream' }, body: '{"query":"subscription { CustomerInvited { id } }"}' })
   first.child.kill('SIGINT')
   await ends(first, 'SIGINT') // as npm hands on Ctrl-C
   assert.not(lives(server), 'the server ends before the process does')
+  await stream.text().catch(() => {})
 
   const second = start(data), url = await urlOf(second), pid = serverOf(folder)
   assert.is(second.said.stderr, '')
@@ -103,7 +105,7 @@ test('a second one shares the server, and runs it when the first has ended; lowt
   assert.match(made.stdout, /create table 'customers'/)
   assert.is(made.stderr, 'PostgreSQL did not run: it runs for this command.\n')
 
-  const [a, b] = [start(data), start(data)], [atA, atB] = await Promise.all([urlOf(a), urlOf(b)]), shares = "Shares the PostgreSQL of the 'npm start' that runs already.\n"
+  const [a, b] = [start(data), start(data)], [atA, atB] = await Promise.all([urlOf(a), urlOf(b)]), shares = 'Shares the PostgreSQL that runs already.\n'
   const [owner, other, atOther] = a.said.stderr === '' ? [a, b, atB] : [b, a, atA], server = serverOf(folder)
   assert.equal([owner.said.stderr, other.said.stderr], ['', shares])
   await invite(atA, 'ann@example.org')
@@ -152,6 +154,9 @@ test('DATABASE_URL: that database is used, and neither migrated nor emptied unas
     const { url: DATABASE_URL } = await freshDatabase(server.url), bare = await start(data, { DATABASE_URL }).ended
     assert.equal([bare.code, bare.stdout], [1, ''])
     assert.match(bare.stderr, /^npm start: \[gql-postgres\] the shell 'postgres' cannot start: .*\n- expected a schema 'lowtide', found none in this database; run 'lowtide migrate' for this project\nHere that is: npx lowtide migrate --project gql-postgres\n$/)
+    const lost = await start(data, { DATABASE_URL: 'postgres://ann:pl4nted-s3cret@127.0.0.1:1/nowhere' }).ended
+    assert.equal([lost.code, lost.stdout, lost.stderr.includes('pl4nted-s3cret')], [1, '', false])
+    assert.match(lost.stderr, /^npm start: .* at ann@127\.0\.0\.1:1\/nowhere: expected a server at 127\.0\.0\.1:1, found nobody who listens there; start it, or see to host and port\n$/)
     const { code, stderr } = await start(data, { DATABASE_URL, args: ['--fresh'] }).ended
     assert.is(code, 1)
     assert.match(stderr, 'DATABASE_URL names a database of yours, which it leaves alone')
@@ -188,8 +193,9 @@ if (asRoot) {
         await invite(url, 'ann@example.org')
         await ends(p)
       }
+      if (uid !== undefined) return
       chmodSync(home, 0o777)
-      const refused = await begun(['scripts/start.mjs'], {}, { cwd, ...(uid === undefined ? {} : { uid, gid: uid }) }).ended
+      const refused = await begun(['scripts/start.mjs'], {}, { cwd }).ended
       assert.is(refused.code, 1)
       assert.match(refused.stderr, /was not made by this user: expected a folder of uid \d+ that only it may write to; remove it, or name a folder with LOWTIDE_DATA/)
     } finally { if (home) rmSync(home, { recursive: true, force: true }) }

@@ -75,7 +75,7 @@ const ready = async ({ project, main, fresh }, life) => {
   life.holds(found)
   for (const { mine, shared } of found) {
     if (!mine || life.isOver()) continue
-    if (shared) say("Shares the PostgreSQL of the 'npm start' that runs already.")
+    if (shared) say('Shares the PostgreSQL that runs already.')
     const changes = await migrated(main), tables = changes.filter(name => name.startsWith('create table')).length
     if (changes.length > 0) say(changes[0].startsWith('create schema') ? `Made the database: ${tables} tables.` : `Migrated the database: ${changes.join(', ')}.`)
   }

@@ -15,7 +15,7 @@ export const running = (command, args, env = {}, { cwd = root, ...options } = {}
   for (const name of ['stdout', 'stderr']) child[name].setEncoding('utf8').on('data', text => { said[name] += text })
   const prints = async (pattern, name = 'stdout') => {
     for (const begun = Date.now(); !pattern.test(said[name]); await new Promise(resolve => { setTimeout(resolve, 20) }))
-      if (child.exitCode !== null || Date.now() - begun > 30_000) throw new Error(`expected ${pattern} on ${name}, found:\n${said.stdout}\n${said.stderr}`)
+      if (child.exitCode !== null || Date.now() - begun > 60_000) throw new Error(`expected ${pattern} on ${name}, found:\n${said.stdout}\n${said.stderr}`)
     return pattern.exec(said[name])
   }
   return { child, ended, prints, said }

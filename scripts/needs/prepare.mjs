@@ -10,6 +10,6 @@ import { provided } from './needs.mjs'
 export const prepare = async ({ main }) => {
   const folder = realpathSync(dirname(dirname(main)))
   if (dirname(folder) !== join(root, 'projects')) return
-  const found = await provided(basename(folder), { say: text => console.error(text), progress: () => {} })
+  const found = await provided(basename(folder), { say: text => console.error(text), progress: text => { if (process.stderr.isTTY) console.error(text) } })
   for (const { mine, shared } of found) if (mine && !shared) console.error('PostgreSQL did not run: it runs for this command.')
 }
