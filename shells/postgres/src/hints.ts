@@ -49,12 +49,13 @@ export const teller = ({ db, runtime, options }: Hinting, text: () => string | u
 }
 
 /** Hears what other processes tell, on a connection of its own, which is made again when it breaks: `begun` each time, for what was told meanwhile is lost. */
-export const hearer = ({ db, runtime, options }: Hinting, on: { heard(text: string): void; begun(): void }) => {
+export const hearer = ({ db, runtime, options }: Hinting, on: { heard(text: string): void; begun(): void; /** Another session, or none. */ changed(): void }) => {
   const trouble = outage(runtime, options, 'listen for news'), listen = `listen "${nameOf(db.schema)}"`
-  let client: Awaited<ReturnType<Database['own']>> | undefined, stop: (() => void) | undefined, closed = false, opened = false
+  let client: Awaited<ReturnType<Database['own']>> | undefined, stop: (() => void) | undefined, session: number | undefined, closed = false, opened = false
   const again = (e: unknown): void => {
     if (closed || stop !== undefined) return
     client = undefined
+    if (session !== undefined) { session = undefined; on.changed() }
     stop = runtime.after(trouble.failed(e), () => { stop = undefined; void begin() })
   }
   const begin = async (): Promise<void> => {
@@ -64,16 +65,20 @@ export const hearer = ({ db, runtime, options }: Hinting, on: { heard(text: stri
       client = mine
       mine.on('notification', ({ payload }) => { if (!closed && payload !== undefined) on.heard(payload) })
       mine.on('end', () => { if (client === mine) again(new Error('the connection ended')) })
+      const { rows: [own] } = await mine.query<{ readonly pid: number }>('select pg_backend_pid() as pid')
       await mine.query(listen)
       if (closed || client !== mine) return
+      session = own?.pid
       trouble.over()
       on.begun()
+      on.changed()
     } catch (e) {
       client?.end().catch(() => {})
       again(e)
     }
   }
   return {
+    session: (): number | undefined => session,
     open: (): void => { if (!opened && !closed) { opened = true; void begin() } },
     close: async (): Promise<void> => {
       closed = true

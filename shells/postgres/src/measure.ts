@@ -20,7 +20,7 @@ const asked = (db: Pick<Database, 'at' | 'schema'>, { consumers, options: { part
     step(`select json_object_agg(key, value)::text, (select max(number) from ${db.at('lowtide_migrations')} where kind = 'lowtide')::text from ${db.at('lowtide_meta')}`),
     // Consumers of this deployment that never ran have no checkpoint yet: for them everything is new.
     step(`select json_build_object('consumer', k.consumer, 'channel', k.channel, 'partition', k.partition, 'messages', behind.count, 'age', extract(epoch from clock_timestamp() - oldest.time), 'owner', c.owner,
-        'alive', coalesce(i.until > clock_timestamp(), false), 'fence', coalesce(c.fence, 0))::text
+        'alive', coalesce(i.until > clock_timestamp() and (i.session is null or exists (select from pg_stat_get_activity(i.session) a)), false), 'fence', coalesce(c.fence, 0))::text
       from (select consumer, channel, partition::int from ${db.at('lowtide_consumers')}
         union select u.consumer collate "C", u.channel collate "C", p from unnest($1::text[], $2::text[]) u(consumer, channel) cross join generate_series(0, $3::int - 1) p) k
       left join ${db.at('lowtide_consumers')} c on c.consumer = k.consumer and c.channel = k.channel and c.partition = k.partition

@@ -6,7 +6,7 @@ import type { Reader, Reading } from './reading.js'
 import { ownerOf } from './share.js'
 
 interface Given {
-  readonly ownership: Ownership; readonly newsroom: Pick<Newsroom, 'tellMembers' | 'onMembers'>; readonly runtime: Runtime; readonly options: Options; readonly partitions: number
+  readonly ownership: Ownership; readonly newsroom: Pick<Newsroom, 'tellMembers' | 'onMembers' | 'session'>; readonly runtime: Runtime; readonly options: Options; readonly partitions: number
   /** Begins to read a partition that was taken. */ begin(by: Reader, taken: Taken): Reading
   /** Reads no more of it. */ end(reading: Reading): void
 }
@@ -31,7 +31,7 @@ const renewals = 3
 export const membership = ({ ownership, newsroom, runtime, options, partitions, begin, end }: Given): Membership => {
   const members = new Map<string, Reader>(), held = new Map<string, Held>(), settled = new Set<() => void>(), trouble = outage(runtime, options, 'renew the lease')
   const keyOf = ({ consumer, channel, partition }: Part): string => `${partition}/${channel}/${consumer}`
-  let id = runtime.newId(), old = id, joined = false, told = '', renewed = 0, xmax = 0, dead = false
+  let id = runtime.newId(), old = id, joined = false, told = '', listening: number | undefined, renewed = 0, xmax = 0, dead = false
   let running: Promise<void> | undefined, next: Promise<void> | undefined, stopTimer: (() => void) | undefined, stopNews: (() => void) | undefined
 
   const lose = (h: Held): void => {
@@ -67,7 +67,7 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
     })
   }
   const round = async (): Promise<void> => {
-    const names = [...members.keys()].sort(), list = names.join('\u0000'), now = runtime.now()
+    const names = [...members.keys()].sort(), list = names.join('\u0000'), now = runtime.now(), session = newsroom.session()
     if (names.length === 0 && [...held.values()].every(h => h.free)) {
       if (joined) await ownership.leave(id, [...held.values()])
       for (const h of held.values()) lose(h)
@@ -76,15 +76,15 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
       id = runtime.newId()
       return
     }
-    const how = !joined ? { insteadOf: old } : told !== list || now - renewed >= options.lease / renewals || now < renewed ? 'renew' : undefined
-    const look = await ownership.look(id, names, how)
+    const how = !joined ? { insteadOf: old } : told !== list || listening !== session || now - renewed >= options.lease / renewals || now < renewed ? 'renew' : undefined
+    const look = await ownership.look(id, names, how, session)
     if (dead) return
     if (joined && !look.alive.has(id)) { drop('the lease ran out'); return round() }
     if (look.xmax < xmax) { drop('the server counts transactions from a lower one than before'); return round() }
     const news = !joined || told !== list
     xmax = look.xmax
     joined = true
-    if (how !== undefined) { renewed = now; told = list }
+    if (how !== undefined) { renewed = now; told = list; listening = session }
     if (news) newsroom.tellMembers()
 
     const owners = new Map(look.owned.map(o => [keyOf(o), o]))

@@ -15,6 +15,8 @@ export interface Newsroom {
   /** Members of consumers have come, gone or given something up. */
   tellMembers(): void
   onMembers(listener: () => void): () => void
+  /** The server's process that ends when this one does; none while it cannot listen. */
+  session(): number | undefined
   sizes(): { readonly listeners: number }
   /** Tells the last, then hears nothing more. */
   close(): Promise<void>
@@ -59,7 +61,7 @@ export const newsroom = (given: Hinting): Newsroom => {
   })
   const hears = hearer(given, {
     heard: text => { const { by, ...news } = bulletinOf(text); if (by !== id) hear(news) },
-    begun: () => hear(everything),
+    begun: () => hear(everything), changed: () => { for (const call of listeners.members) safely(call) },
   })
   const add = <A>(to: Set<A>, listener: A): (() => void) => {
     if (closed) return () => {}
@@ -81,6 +83,7 @@ export const newsroom = (given: Hinting): Newsroom => {
     onLog: listener => add(readers, news => listener(news)),
     onMembers: listener => add(listeners.members, () => listener()),
     tellMembers: () => { if (!closed) { outside.kind('members'); tells.ask() } },
+    session: hears.session,
     sizes: () => ({ listeners: readers.size + Object.values(listeners).reduce((sum, { size }) => sum + size, 0) }),
     close: async () => {
       closed = true

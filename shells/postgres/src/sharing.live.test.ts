@@ -23,8 +23,8 @@ const open = ({ at, nodes }: { at: Site; nodes: Node[] }, o: Parameters<typeof n
   return one
 }
 interface Said { readonly what: 'got' | 'revoked' | 'refused' | 'greeted'; readonly part: string; readonly fence?: string; readonly ids?: readonly string[] }
-const start = ({ at, children }: { at: Site; children: ChildProcess[] }) => {
-  const child = spawn(process.execPath, ['--enable-source-maps', fileURLToPath(import.meta.url)], { env: { ...process.env, LOWTIDE_TEST_CHILD: at.schema }, stdio: ['ignore', 'pipe', 'inherit'] }), said: Said[] = []
+const start = ({ at, children }: { at: Site; children: ChildProcess[] }, lease = 1_000) => {
+  const child = spawn(process.execPath, ['--enable-source-maps', fileURLToPath(import.meta.url)], { env: { ...process.env, LOWTIDE_TEST_CHILD: at.schema, LOWTIDE_TEST_LEASE: String(lease) }, stdio: ['ignore', 'pipe', 'inherit'] }), said: Said[] = []
   let rest = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     const lines = (rest + text).split('\n')
@@ -77,6 +77,24 @@ sharing('hands nothing more out of a partition that it gives up, also while a ba
   assert.is(x.got.length + y.got.length, 20, 'nothing came twice')
   assert.is(x.revoked.length, 1)
   for (const { partition, owner, fence } of await owners(c.at, 'views')) if (owner !== null && y.batches.some(b => b.partition === String(partition))) assert.ok(Number(fence) > fences.get(String(partition))!)
+})
+
+sharing('takes over at once from a process whose session has ended, however long its lease', async c => {
+  const gone = start(c, 60_000)
+  await split(c.at, [4])
+  const x = await reader(open(c, { options: { lease: 60_000 } }), 'views', ['news'])
+  await split(c.at, [2, 2])
+  gone.child.kill('SIGKILL')
+  await split(c.at, [4])
+  assert.equal(x.revoked, [])
+})
+
+sharing('lives on its lease alone where its session cannot be told', async c => {
+  const a = open(c, { deaf: true }), b = open(c, { deaf: true })
+  await reader(a, 'views', ['news'])
+  await reader(b, 'views', ['news'])
+  await split(c.at, [2, 2])
+  assert.equal((await c.at.query('select distinct session from :schema.lowtide_instances')), [{ session: null }])
 })
 
 sharing('takes over from a process that was killed when its lease is over', async c => {
@@ -163,7 +181,7 @@ sharing('refuses a second subscription of a consumer in one process, until the f
 
 if (childOf === undefined) sharing.run()
 else {
-  const say = (said: Said): void => { process.stdout.write(`${JSON.stringify(said)}\n`) }, one = node(childOf), x = await reader(one, 'views', ['news'])
+  const say = (said: Said): void => { process.stdout.write(`${JSON.stringify(said)}\n`) }, one = node(childOf, { options: { lease: Number(process.env['LOWTIDE_TEST_LEASE']) } }), x = await reader(one, 'views', ['news'])
   let n = 0, refused = 0, revoked = 0
   setInterval(() => {
     for (const { id, partition } of x.got.slice(n)) { n++; say({ what: 'got', part: partition, ids: [id] }) }

@@ -25,8 +25,9 @@ create table :schema.lowtide_consumers (
   tx bigint not null default 0, n int not null default 0, fence bigint not null default 0, owner text collate "C",
   primary key (consumer, channel, partition)) with (fillfactor = 50);
 
--- Processes that live, until when (by this server's clock), and which consumers they run.
-create table :schema.lowtide_instances (id text collate "C" primary key, until timestamptz not null, consumers text[] not null) with (fillfactor = 50);
+-- Processes that live, until when (by this server's clock), and which consumers they run. With the session on which one listens it is gone at
+-- once, and not only when its lease is over.
+create table :schema.lowtide_instances (id text collate "C" primary key, until timestamptz not null, consumers text[] not null, session int) with (fillfactor = 50);
 
 -- What could not be handled, and what waits behind it, in the order of 'seq'.
 create table :schema.lowtide_parked (
