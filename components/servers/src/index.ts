@@ -1,5 +1,6 @@
 export { type FreshDatabase, freshDatabase } from './fresh-database.js'
 export { type Postgres, postgres, type PostgresOptions } from './postgres.js'
+export { type Caught, type Fate, type Flight, type Flown, type Proxy, proxy } from './proxy.js'
 export { running } from './running.js'
 export type { Server } from './server.js'
 export type { Settings } from './settings.js'

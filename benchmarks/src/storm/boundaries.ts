@@ -1,0 +1,54 @@
+import { type Caught, type Fate, type Flight, type Proxy, proxy } from '@lowtide/servers'
+import type { Member } from './members.js'
+import type { Plain } from './plain.js'
+
+/** Where a process dies; each is proven by SQL before the kill. */
+export type Boundary = 'before begin' | 'in the transaction' | 'before the answer' | 'before the lease is renewed'
+export const boundaries: readonly Boundary[] = ['before begin', 'in the transaction', 'before the answer', 'before the lease is renewed']
+export const inCommit: readonly Boundary[] = ['in the transaction', 'before the answer']
+
+/** Milliseconds; flights that were caught for nothing before a boundary counts as missed. */
+const patience = 20_000, attempts = 20
+
+const marking = /insert into \S+lowtide_inbox/, renewing = /update \S+lowtide_instances set until/
+const list = (text: string | null | undefined): readonly string[] => JSON.parse(`[${(text ?? '{}').slice(1, -1)}]`) as readonly string[]
+const marksOf = (flight: Flight): readonly [readonly string[], readonly string[]] => {
+  const params = flight.find(({ text }) => marking.test(text))?.params ?? []
+  return [list(params[0]), list(params[1])]
+}
+const within = async <A>(ms: number, task: Promise<A>): Promise<A | undefined> => {
+  let timer: NodeJS.Timeout | undefined
+  try { return await Promise.race([task, new Promise<undefined>(resolve => { timer = setTimeout(() => resolve(undefined), ms) })]) } finally { clearTimeout(timer) }
+}
+
+interface Given { readonly url: string; readonly schema: string; readonly sql: Plain; /** A worker that reaches its server by this url. */ worker(url: string): Member }
+/** A worker of its own is killed exactly there. Answers whether it was. */
+export const killAt = async (boundary: Boundary, { url, schema, sql, worker }: Given): Promise<boolean> => {
+  const way: Proxy = await proxy(url), victim = worker(way.url)
+  const standing = async (flight: Flight): Promise<number> => Number((await sql(`select count(*)::int as n from "${schema}".lowtide_inbox i join unnest($1::text[], $2::text[]) u(c, i) on u.c = i.consumer and u.i = i.id`, marksOf(flight).slice()))[0]!['n'])
+  const holds: { readonly [B in Boundary]: (caught: Caught) => Promise<boolean> } = {
+    'before begin': async ({ flight }) => await standing(flight) === 0,
+    'in the transaction': async ({ pid, flight }) => await standing(flight) === 0 && (await sql('select from pg_stat_activity where pid = $1 and backend_xid is not null', [pid])).length === 1,
+    'before the answer': async ({ flight }) => await standing(flight) === marksOf(flight)[1].length,
+    'before the lease is renewed': async () => true,
+  }
+  try {
+    if (await within(patience, victim.ready().then(() => true)) === undefined) return false
+    for (let n = 0; n < attempts; n++) {
+      const wanted = boundary === 'before the lease is renewed' ? renewing : marking
+      const caught = await within(patience, caughtBy(way, wanted, boundary))
+      if (caught === undefined) return false
+      if (await holds[boundary](caught)) { await victim.close(); return true }
+      caught.release()
+    }
+    return false
+  } finally {
+    await victim.close()
+    await way.close()
+  }
+}
+const caughtBy = (way: Proxy, wanted: RegExp, boundary: Boundary): Promise<Caught> => {
+  let size = 0
+  const fate: Fate = boundary === 'in the transaction' ? { get upTo() { return size } } : boundary === 'before the answer' ? 'unanswered' : 'held'
+  return way.catch(flight => { size = flight.length; return flight.some(({ text }) => wanted.test(text)) }, fate)
+}
