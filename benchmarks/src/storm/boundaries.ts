@@ -10,7 +10,7 @@ export const inCommit: readonly Boundary[] = ['in the transaction', 'before the 
 /** Milliseconds; flights that were caught for nothing before a boundary counts as missed. */
 const patience = 20_000, attempts = 20
 
-const marking = /insert into \S+lowtide_inbox/, renewing = /update \S+lowtide_instances set until/
+const marking = /insert into \S+lowtide_inbox\b/, renewing = /update \S+lowtide_instances"? set until/
 const list = (text: string | null | undefined): readonly string[] => JSON.parse(`[${(text ?? '{}').slice(1, -1)}]`) as readonly string[]
 const marksOf = (flight: Flight): readonly [readonly string[], readonly string[]] => {
   const params = flight.find(({ text }) => marking.test(text))?.params ?? []

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { openSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Role, Told } from './role.js'
+import type { Role, Told, Wish } from './role.js'
 
 const script = fileURLToPath(new URL('storm.child.js', import.meta.url))
 /** Milliseconds before one that ended by itself is started again: its server may be away. */
@@ -18,15 +18,15 @@ export interface Member {
   ready(): Promise<void>
   /** SIGKILL; the next one is started at once. */
   kill(): Promise<void>
-  /** Sends no new orders. */
-  enough(): void
+  /** Told now, and again to whoever follows. */
+  tell(wish: Wish): void
   /** For good. */
   close(): Promise<void>
 }
 /** `ended`: one that ended without being told to. */
 export const member = (role: Role, ended: () => void): Member => {
   const log = openSync(join(role.folder, `${role.name}.log`), 'a')
-  let child: ChildProcess | undefined, acknowledged = 0, done = false, closed = false, enough = false, wakes: (() => void)[] = [], ready = false, timer: NodeJS.Timeout | undefined
+  let child: ChildProcess | undefined, acknowledged = 0, done = false, closed = false, wish: Wish | undefined, wakes: (() => void)[] = [], ready = false, timer: NodeJS.Timeout | undefined
   const start = (): void => {
     if (closed || done) return
     const mine = child = fork(script, [JSON.stringify(role)], { stdio: ['ignore', log, log, 'ipc'], execArgv: ['--enable-source-maps'] })
@@ -34,7 +34,7 @@ export const member = (role: Role, ended: () => void): Member => {
     mine.on('message', (told: Told) => {
       if ('acknowledged' in told) acknowledged = told.acknowledged
       else if ('done' in told) done = true
-      else { ready = true; if (enough) mine.send('enough'); for (const wake of wakes.splice(0)) wake() }
+      else { ready = true; if (wish) mine.send(wish); for (const wake of wakes.splice(0)) wake() }
     })
     mine.on('error', () => {})
     mine.once('exit', (_, signal) => {
@@ -54,7 +54,7 @@ export const member = (role: Role, ended: () => void): Member => {
   return {
     role, pid: () => child?.pid, acknowledged: () => acknowledged, done: () => done,
     ready: () => ready || done ? Promise.resolve() : new Promise(resolve => { wakes.push(resolve) }),
-    kill: end, enough: () => { enough = true; if (child?.connected && ready) child.send('enough') },
+    kill: end, tell: told => { wish = told; if (child?.connected && ready) child.send(told, () => {}) },
     close: async () => { closed = true; clearTimeout(timer); await end(); for (const wake of wakes.splice(0)) wake() },
   }
 }

@@ -11,3 +11,5 @@ export interface Role {
 /** What it tells. */
 export type Told = { readonly ready: true } | { readonly acknowledged: number } | { readonly done: true }
 export const acknowledgedFile = (producer: number): string => `acknowledged-${producer}`
+/** What a producer is told: beyond so many orders it goes slowly, so that there is traffic whatever happens meanwhile; and no more than it has begun. */
+export type Wish = { readonly upTo: number } | { readonly enough: true }

@@ -51,7 +51,7 @@ export const storm = async ({ messages, seed, seconds = Infinity, sabotage, pati
     let most = 0, moved = Date.now(), tired = false
     const still = (progress: number): boolean => {
       if (progress !== most) { most = progress; moved = Date.now() }
-      if (!tired && Date.now() - begun > seconds * 1_000) { tired = true; for (const p of all.producers) p.enough() }
+      if (!tired && Date.now() - begun > seconds * 1_000) { tired = true; for (const p of all.producers) p.tell({ enough: true }) }
       tell(`${acknowledged()} of ${messages} acknowledged, ${did.kills} kills, ${Math.round((Date.now() - begun) / 1000)} s`)
       return Date.now() - moved > patience * 1_000
     }
@@ -72,12 +72,15 @@ export const storm = async ({ messages, seed, seconds = Infinity, sabotage, pati
       const pids = (await sql(`select pid from pg_stat_activity where application_name = 'lowtide' order by pid`)).map(row => Number(row['pid'])), first = Math.floor(event.whom * pids.length)
       await sql('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids.slice(first, first + 5)])
     }
+    const upTo = (total: number): void => { if (!tired) for (const p of all.producers) p.tell({ upTo: Math.ceil(total / producers) }) }
     for (const event of scheduleOf(seed, messages)) {
       let stuck = false
+      upTo(event.at)
       while (acknowledged() < event.at && !done() && !(stuck = still(acknowledged()))) await sleep(look)
       if (stuck || done()) break
       await strike(event)
     }
+    upTo(messages)
     while (!done() && !still(acknowledged())) await sleep(look)
     for (const one of all.workers) await kill(one) // what they had not finished is for those who follow
     for (let behind = Infinity; behind > 0 && !still(-1 - behind);) {
