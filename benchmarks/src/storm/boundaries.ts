@@ -1,14 +1,15 @@
 import { type Caught, type Fate, type Flight, type Proxy, proxy } from '@lowtide/servers'
+import { standStill } from './stand-still.js'
 import type { Member } from './members.js'
-import type { Plain } from './plain.js'
+import type { Plain, Rows } from './plain.js'
 
-/** Where a process dies; each is proven by SQL before the kill. */
-export type Boundary = 'before begin' | 'in the transaction' | 'before the answer' | 'before the lease is renewed'
-export const boundaries: readonly Boundary[] = ['before begin', 'in the transaction', 'before the answer', 'before the lease is renewed']
+/** Where a process dies, each proven by SQL before the kill; or stands still, and its commit comes when the lease is over. */
+export type Boundary = 'before begin' | 'in the transaction' | 'before the answer' | 'before the lease is renewed' | 'after the lease'
+export const boundaries: readonly Boundary[] = ['before begin', 'in the transaction', 'before the answer', 'before the lease is renewed', 'after the lease']
 export const inCommit: readonly Boundary[] = ['in the transaction', 'before the answer']
 
 /** Milliseconds; flights that were caught for nothing before a boundary counts as missed. */
-const patience = 20_000, attempts = 20
+const patience = 20_000, attempts = 20, pause = 50
 
 const marking = /insert into \S+lowtide_inbox\b/, renewing = /update \S+lowtide_instances"? set until/
 const list = (text: string | null | undefined): readonly string[] => JSON.parse(`[${(text ?? '{}').slice(1, -1)}]`) as readonly string[]
@@ -21,9 +22,13 @@ const within = async <A>(ms: number, task: Promise<A>): Promise<A | undefined> =
   try { return await Promise.race([task, new Promise<undefined>(resolve => { timer = setTimeout(() => resolve(undefined), ms) })]) } finally { clearTimeout(timer) }
 }
 
-interface Given { readonly url: string; readonly schema: string; readonly sql: Plain; /** A worker that reaches its server by this url. */ worker(url: string): Member }
+const until = async (ms: number, condition: () => Promise<boolean>): Promise<boolean> => {
+  for (const end = Date.now() + ms; Date.now() < end; await new Promise(resolve => { setTimeout(resolve, pause) })) if (await condition()) return true
+  return false
+}
+interface Given { readonly url: string; readonly schema: string; readonly sql: Plain; /** Milliseconds. */ readonly lease: number; /** Whether this process was told that others own its partitions. */ fenced(name: string): boolean; /** A worker that reaches its server by this url. */ worker(url: string): Member }
 /** A worker of its own is killed exactly there. Answers whether it was. */
-export const killAt = async (boundary: Boundary, { url, schema, sql, worker }: Given): Promise<boolean> => {
+export const killAt = async (boundary: Boundary, { url, schema, sql, lease, fenced, worker }: Given): Promise<boolean> => {
   const way: Proxy = await proxy(url), victim = worker(way.url)
   const standing = async (flight: Flight): Promise<number> => Number((await sql(`select count(*)::int as n from "${schema}".lowtide_inbox i join unnest($1::text[], $2::text[]) u(c, i) on u.c = i.consumer and u.i = i.id`, marksOf(flight).slice()))[0]!['n'])
   const holds: { readonly [B in Boundary]: (caught: Caught) => Promise<boolean> } = {
@@ -31,6 +36,13 @@ export const killAt = async (boundary: Boundary, { url, schema, sql, worker }: G
     'in the transaction': async ({ pid, flight }) => await standing(flight) === 0 && (await sql('select from pg_stat_activity where pid = $1 and backend_xid is not null', [pid])).length === 1,
     'before the answer': async ({ flight }) => await standing(flight) === marksOf(flight)[1].length,
     'before the lease is renewed': async () => true,
+    'after the lease': async ({ release }) => {
+      const fences = (): Promise<Rows> => sql(`select sum(fence)::bigint as sum from "${schema}".lowtide_consumers`), [{ sum }] = await fences() as [{ sum: unknown }], stopped = standStill(victim.pid()!, 3 * lease / 1_000)
+      await until(2.5 * lease, async () => (await fences())[0]!['sum'] !== sum)
+      release()
+      await stopped
+      return until(patience / 4, async () => fenced(victim.role.name))
+    },
   }
   try {
     if (await within(patience, victim.ready().then(() => true)) === undefined) return false

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { type Boundary, boundaries } from './boundaries.js'
 import { chance } from './orders.js'
 
@@ -21,8 +20,3 @@ export const scheduleOf = (seed: number, messages: number): readonly Event[] => 
   for (let n = 0; n < more; n++) events.push({ ...one(), blow: usual[Math.floor(random() * usual.length)]! })
   return events.toSorted((a, b) => a.at - b.at)
 }
-
-/** SIGSTOP, and SIGCONT after so many seconds: by a shell, which does so also when this process is killed meanwhile. */
-export const standStill = (pid: number, seconds: number): Promise<void> => new Promise(resolve => {
-  spawn('sh', ['-c', 'kill -STOP "$1"; sleep "$2"; kill -CONT "$1"', 'sh', String(pid), String(seconds)], { stdio: 'ignore' }).once('exit', () => resolve()).once('error', () => resolve())
-})

@@ -8,7 +8,8 @@ export type What = 'redelivered' | 'fenced' | 'refused'
 const prefix = 'noted-'
 /** Written as it happens: a process that is killed in the next moment has told. */
 export const notes = (folder: string, by: string) => (what: What, times: number): void => appendFileSync(join(folder, `${prefix}${by}`), `${what} ${times}\n`)
-export const sumOf = (folder: string, what: What): number => readdirSync(folder).filter(name => name.startsWith(prefix))
+/** Of all, or of one. */
+export const sumOf = (folder: string, what: What, by?: string): number => readdirSync(folder).filter(name => by === undefined ? name.startsWith(prefix) : name === `${prefix}${by}`)
   .flatMap(name => readFileSync(join(folder, name), 'utf8').split('\n')).map(line => line.split(' ')).reduce((sum, [found, times]) => sum + (found === what ? Number(times) : 0), 0)
 
 /** A shell that notes what the store answers to commits. */

@@ -15,8 +15,8 @@ const delivering = (change: (batch: Batch, consumer: string) => Batch | undefine
 type Opened = Parameters<Parameters<typeof changed>[1]>[0]
 
 let units = 0, delivered = 0
-/** Breaks one thing in one worker: the storm is worth what it notices. Each with the number of the result that must tell. */
-export const saboteurs: { readonly [name: string]: { readonly tells: 'lost' | 'twice' | 'stuck' | 'disordered'; readonly shell: (shell: Shell) => Shell } } = {
+/** Breaks one thing in one worker, or in all where others would make it good: the storm is worth what it notices. Each with the number of the result that must tell. */
+export const saboteurs: { readonly [name: string]: { readonly tells: 'lost' | 'twice' | 'stuck' | 'disordered'; readonly everywhere?: true; readonly shell: (shell: Shell) => Shell } } = {
   'drops the marks of events': { tells: 'twice', shell: committing(async (unit, commit) => {
     const answer = await commit({ ...unit, marks: unit.marks.filter(m => isCommand(m.consumer)), checkpoints: unit.checkpoints.map(({ position, ...rest }) => isCommand(rest.consumer) ? { position, ...rest } : rest) })
     return answer._tag === 'Right' && answer.right.conflict === undefined ? { ...answer, right: { marks: unit.marks.map(m => answer.right.marks!.find(x => x.consumer === m.consumer && x.id === m.id) ?? m) } } : answer
@@ -31,5 +31,5 @@ export const saboteurs: { readonly [name: string]: { readonly tells: 'lost' | 't
   'skips a message': { tells: 'lost', shell: delivering((batch, consumer) => isCommand(consumer) ? batch : { ...batch, deliveries: batch.deliveries.filter(() => ++delivered % 100 !== 0) }) },
   'turns a batch round': { tells: 'disordered', shell: delivering((batch, consumer) => isCommand(consumer) ? batch
     : { ...batch, deliveries: batch.deliveries.map(({ position }, i) => ({ position, message: batch.deliveries[batch.deliveries.length - 1 - i]!.message })) }) },
-  'never ends a batch': { tells: 'stuck', shell: delivering((batch, consumer) => isCommand(consumer) || batch.deliveries.length === 0 ? batch : undefined) },
+  'never ends a batch': { tells: 'stuck', everywhere: true, shell: delivering((batch, consumer) => isCommand(consumer) || batch.deliveries.length === 0 ? batch : undefined) },
 }

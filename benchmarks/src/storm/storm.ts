@@ -6,19 +6,22 @@ import { postgres as server } from '@lowtide/servers'
 import { acknowledgedIn } from './acknowledged.js'
 import { type Issued, audit, behindOf } from './audit.js'
 import { inCommit, killAt } from './boundaries.js'
-import { type Event, scheduleOf, standStill } from './chaos.js'
+import { type Event, scheduleOf } from './chaos.js'
 import { type Member, member } from './members.js'
 import { type What, sumOf } from './noted.js'
 import { accountIds, nameOf, opening, orderOf } from './orders.js'
 import { options, prepare } from './plan.js'
 import { type Plain, plain } from './plain.js'
 import { type Role, acknowledgedFile } from './role.js'
+import { standStill } from './stand-still.js'
+import { saboteurs } from './sabotage.js'
 
 export interface StormOptions {
   readonly messages: number; readonly seed: number
   /** After so many, producers send nothing new. */ readonly seconds?: number | undefined
   /** What one worker does wrong. */ readonly sabotage?: string | undefined
   /** Seconds without any progress after which the rest counts as stuck; default 40. */ readonly patience?: number | undefined
+  /** Default: that of the seed. */ readonly schedule?: readonly Event[]
   readonly tell?: (line: string) => void
 }
 export interface Result { readonly messages: number; readonly kills: number; readonly redelivered: number; readonly fenced: number; readonly killedInCommit: number; readonly lost: number; readonly twice: number; readonly stuck: number; readonly disordered: number; readonly seed: number }
@@ -33,7 +36,7 @@ const fill = async (sql: Plain): Promise<void> => {
 }
 
 /** Producers and workers of a ledger, each a process, while everything around them is killed; then the books are audited. */
-export const storm = async ({ messages, seed, seconds = Infinity, sabotage, patience = 40, tell = () => {} }: StormOptions): Promise<Stormed> => {
+export const storm = async ({ messages, seed, seconds = Infinity, sabotage, patience = 40, schedule = scheduleOf(seed, messages), tell = () => {} }: StormOptions): Promise<Stormed> => {
   const folder = mkdtempSync(join(tmpdir(), 'lowtide-storm-')), db = await server({ settings: { max_connections: 150 } }), sql = plain(db.url), members = new Set<Member>()
   const did = { kills: 0, killedInCommit: 0, ended: 0, missed: 0 }, orders = Math.ceil(messages / producers)
   let victims = 0
@@ -42,7 +45,7 @@ export const storm = async ({ messages, seed, seconds = Infinity, sabotage, pati
     members.add(one)
     return one
   }
-  const worker = (i: number, url = db.url): Member => joined({ name: `worker-${i}`, process: 'worker', url, ...(i === 0 && sabotage !== undefined && { sabotage }) })
+  const worker = (i: number, url = db.url): Member => joined({ name: `worker-${i}`, process: 'worker', url, ...(sabotage !== undefined && (i === 0 || saboteurs[sabotage]!.everywhere) && { sabotage }) })
   try {
     await prepare(postgres({ url: db.url, schema }))
     await fill(sql)
@@ -59,9 +62,9 @@ export const storm = async ({ messages, seed, seconds = Infinity, sabotage, pati
     const strike = async (event: Event): Promise<void> => {
       const one = <A>(list: readonly A[]): A => list[Math.floor(event.whom * list.length)]!
       if ('boundary' in event) {
-        const hit = await killAt(event.boundary, { url: db.url, schema, sql, worker: url => worker(1_000 + victims++, url) })
+        const hit = await killAt(event.boundary, { url: db.url, schema, sql, lease: options.lease, fenced: name => sumOf(folder, 'fenced', name) > 0, worker: url => worker(1_000 + victims++, url) })
         if (!hit) { did.missed++; tell(`missed '${event.boundary}'\n`); return }
-        did.kills++
+        if (event.boundary !== 'after the lease') did.kills++
         if (inCommit.includes(event.boundary)) did.killedInCommit++
         return
       }
@@ -73,7 +76,7 @@ export const storm = async ({ messages, seed, seconds = Infinity, sabotage, pati
       await sql('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids.slice(first, first + 5)])
     }
     const upTo = (total: number): void => { if (!tired) for (const p of all.producers) p.tell({ upTo: Math.ceil(total / producers) }) }
-    for (const event of scheduleOf(seed, messages)) {
+    for (const event of schedule) {
       let stuck = false
       upTo(event.at)
       while (acknowledged() < event.at && !done() && !(stuck = still(acknowledged()))) await sleep(look)

@@ -11,7 +11,7 @@ export type Caught = {
   readonly flight: Flight
   /** Of the server's process. */
   readonly pid: number
-  /** Lets it go on as if nothing had been. */
+  /** Lets it go on as if nothing had been. Safe to call twice. */
   release(): void
 }
 export type Proxy = {
@@ -44,23 +44,25 @@ export const proxy = async (serverUrl: string, met: (flight: Flight) => void = (
       ends.add(one)
       one.setNoDelay(true).on('error', () => {}).on('close', () => { ends.delete(one); other.destroy() })
     }
-    const open = (): void => {
-      const held = kept ?? []
+    /** Goes on where it was caught: with what was not sent yet. */
+    const releasing = (rest: readonly Buffer[]) => (): void => {
+      const held = kept
       kept = undefined
-      answered = undefined
+      if (held === undefined) return
       for (const message of held) client.write(message)
+      if (rest.length > 0) server.write(Buffer.concat(rest))
     }
     /** Sends it as far as its fate says, and tells when that has happened at the server. */
     const spring = ({ fate, caught }: Trap, messages: readonly Buffer[], whole: Flight): void => {
       kept = []
-      if (fate === 'held') return caught({ flight: whole, pid, release: () => { open(); server.write(Buffer.concat(messages)) } })
+      if (fate === 'held') return caught({ flight: whole, pid, release: releasing(messages) })
       const cut = fate === 'unanswered' ? messages.length : messages.findIndex((m, i) => m[0] === 0x45 && messages.slice(0, i + 1).filter(x => x[0] === 0x45).length === fate.upTo) + 1
       let completed = 0
       answered = type => {
         if (type === 'C') completed++
         if (fate === 'unanswered' ? type !== 'Z' : completed !== fate.upTo && type !== 'E') return
         answered = undefined
-        caught({ flight: whole, pid, release: () => { open(); if (cut < messages.length) server.write(Buffer.concat(messages.slice(cut))) } })
+        caught({ flight: whole, pid, release: releasing(messages.slice(cut)) })
       }
       server.write(Buffer.concat([...messages.slice(0, cut), ...fate === 'unanswered' ? [] : [flush]]))
     }
