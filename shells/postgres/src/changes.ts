@@ -1,8 +1,9 @@
 import type { Plan } from '@lowtide/core'
+import { versionColumn } from './declared.js'
 import { type Change, type Difference, difference } from './difference.js'
 import type { Live } from './live.js'
 import { type Meta, moved } from './meta.js'
-import { versionColumn } from './declared.js'
+import { barredFromMaking } from './rights.js'
 import { identifier } from './statement.js'
 import { newest, system } from './system.js'
 
@@ -11,7 +12,7 @@ export type Needs = Pick<Plan, 'tables' | 'options'>
 /** What is to be done in order, and what keeps it from being done. */
 export interface Migration { readonly changes: readonly (Change & { readonly kind: 'lowtide' | 'project' | 'once'; readonly number?: number })[]; readonly faults: readonly string[]; readonly unsure: readonly string[] }
 
-/** The oldest server on which this works: https://www.postgresql.org/docs/14/ has all that is used here. */
+/** The oldest server on which the tests of this shell have run: 14.23, besides 18.4. */
 export const oldest = 140_000
 export const tooOld = (server: number): string | undefined => server >= oldest ? undefined
   : `expected PostgreSQL ${oldest / 10_000} or later, found ${Math.floor(server / 10_000)}.${server % 10_000}; use a newer server`
@@ -42,11 +43,6 @@ update ${at('lowtide_consumers')} set owner = null where owner is not null;
 delete from ${at('lowtide_instances')};`
 }
 
-const rights = (live: Live, schema: string): string | undefined => {
-  if (!live.schema) return live.createSchema ? undefined : `role '${live.role}' may not make the schema '${schema}': run, as a superuser: create schema ${identifier(schema)} authorization ${identifier(live.role)}`
-  return live.use && live.create ? undefined : `role '${live.role}' may not make tables in schema '${schema}': run, as its owner: grant usage, create on schema ${identifier(schema)} to ${identifier(live.role)}`
-}
-
 /** All of a migration as it would run now. `meta`: nothing where Lowtide was never here. */
 export const migrationOf = (schema: string, { tables, options: { partitions } }: Needs, live: Live, meta: Meta | undefined, adopt: boolean, isEmpty: (table: string) => boolean): Migration => {
   const at = (table: string): string => `${identifier(schema)}.${identifier(table)}`
@@ -61,6 +57,6 @@ export const migrationOf = (schema: string, { tables, options: { partitions } }:
     ...gone === undefined ? [] : [{ kind: 'project', name: 'adopt the schema on this server', sql: adoption(at, live) } as const],
     ...mine.changes.map(change => ({ kind: 'project', ...change } as const)),
   ]
-  const missing = changes.length > 0 ? rights(live, schema) : undefined
+  const missing = changes.length > 0 ? barredFromMaking(live, schema) : undefined
   return { changes, faults: [...missing === undefined ? [] : [missing], ...mine.faults], unsure: mine.unsure }
 }

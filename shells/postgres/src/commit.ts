@@ -1,7 +1,8 @@
-import { type Check, type Committed, type Failure, type Mark, type Outcome, type Unit, type Write, keyOf } from '@lowtide/core'
+import { type AnyTable, type Check, type Committed, type Failure, type Mark, type Outcome, type Unit, type Write, keyOf } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Checking, type Found, fencesCheck, marksCheck, rowsCheck, sumsCheck, together, uniqueCheck } from './checks.js'
 import type { Database } from './database.js'
+import { constraintsByName } from './declared.js'
 import { failure, failureOf, isCrowded, isFailure, refusalOf, type Refusal } from './failure.js'
 import type { Landed } from './flight.js'
 import { txOf } from './gate.js'
@@ -17,6 +18,8 @@ interface Committing {
   readonly db: Database; readonly shift: number; readonly partitions: number
   /** Throws a Failure that names the known ones. */
   readonly shapes: (table: string) => Shape
+  /** All of them: what a constraint of the database says is found by its name. */
+  readonly tables: readonly AnyTable[]
   /** What stands now. */
   told(news: News, emits: Unit['emits']): void
 }
@@ -52,7 +55,7 @@ const columnsOf = (adds: Part['rows']['add']): readonly string[] => [...new Set(
 const byId = (a: Mark, b: Mark): number => a.consumer < b.consumer ? -1 : a.consumer > b.consumer ? 1 : a.id < b.id ? -1 : 1
 
 /** A unit as one flight: locks, checks, writes, in this order, one statement a kind. */
-export const committing = ({ db, shift, partitions, shapes, told }: Committing) => {
+export const committing = ({ db, shift, partitions, shapes, tables, told }: Committing) => {
   const schema = identifier(db.schema), write = writing(schema, txOf(shift)), lock = locking(db.schema), texts = statements()
 
   const plan = (unit: Unit) => {
@@ -103,17 +106,12 @@ export const committing = ({ db, shift, partitions, shapes, told }: Committing) 
     return { marks: unit.marks.map(mark => mark.outcome ? { ...mark, outcome: { ...mark.outcome, upTo: reachOf(kept.get(mark)!, tx) } as Outcome } : mark) }
   }
 
-  const parents = (table: string): { readonly [field: string]: string } => { try { return shapes(table).table.references } catch { return {} } }
-  /** What a constraint of a table forbids although every check held: only a referenced row that is removed, or a row that somebody wrote past the locks. */
-  const forbidden = (unit: Unit, { code, constraint = '' }: Refusal): Committed | undefined => {
-    if (code !== '23503' && code !== '23505') return undefined
-    const child = constraint.slice(0, constraint.indexOf('.')), field = constraint.slice(constraint.indexOf('.') + 1)
-    if (code === '23505') {
-      const mine = unit.writes.filter(w => w.table === child && (w.op === 'insert' || w.op === 'update'))
-      return mine.length === 0 ? undefined : { conflict: { stale: [], broken: mine.map(w => ({ key: keyOf(w.table, w.at), constraint })), seen: [], fenced: [] } }
-    }
-    const removed = unit.writes.filter(w => w.op === 'remove' && w.table === parents(child)[field]), hit = removed.length > 0 ? removed : unit.writes.filter(w => w.table === child)
-    return hit.length === 0 ? undefined : { conflict: { stale: [], broken: hit.map(w => ({ key: keyOf(w.table, w.at), constraint })), seen: [], fenced: [] } }
+  /** What a constraint of a table forbids although every check held: a referenced row that is removed, or a row that somebody wrote past the locks. */
+  const forbidden = ({ writes }: Unit, { code, constraint: name = '' }: Refusal): Committed | undefined => {
+    const table = code === '23503' || code === '23505' ? tables.find(t => constraintsByName(t).has(name)) : undefined, constraint = table && constraintsByName(table).get(name)
+    if (constraint === undefined) return undefined
+    const removed = writes.filter(w => w.op === 'remove' && w.table === constraint.parent), hit = removed.length > 0 ? removed : writes.filter(w => w.table === table!.name && w.op !== 'remove')
+    return hit.length === 0 ? undefined : { conflict: { stale: [], broken: hit.map(w => ({ key: keyOf(w.table, w.at), constraint: `${table!.name}.${constraint.columns.join('+')}` })), seen: [], fenced: [] } }
   }
   /** A unit that is too much for now is tried again in parts: an answer that asks for another attempt would bring all of it again. */
   const failed = (unit: Unit, e: unknown): Failure => {

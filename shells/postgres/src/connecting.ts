@@ -5,7 +5,7 @@ import { failure, failureOf, redacted } from './failure.js'
 /** Whom a url reaches, for people: without the password. The driver fills in what the url leaves out. */
 const partsOf = (url: string): { readonly user: string; readonly host: string; readonly port: number; readonly database: string } => {
   const { user = '', host, port, database = '' } = new pg.Client({ connectionString: url })
-  return { user, host, port, database }
+  return { user, host: /^[^/[]*:/.test(host) ? `[${host}]` : host, port, database }
 }
 const wanted = 'expected postgres://user:password@host:port/database'
 /** What is wrong with a url itself; it is never shown, for who knows where its password begins. */
@@ -46,12 +46,13 @@ const byCode = (url: string): { readonly [code: string]: Found } => {
     '28P01': { expected: `the password of role '${user}'`, found: 'one that the server refuses', todo: 'see to user and password in the url' },
     '28000': { expected: `a role '${user}' that may connect to database '${database}' from here`, found: 'that the server refuses it: there is no such role, it may not log in, or pg_hba.conf does not let it in from here (also: without, or with, SSL)', todo: `create the role with login, see to the user in the url, or to pg_hba.conf; where SSL is required, add sslmode=require to the url` },
     '3D000': { expected: `a database '${database}'`, found: 'none of that name', todo: `create it (create database), or see to the end of the url` },
-    '42501': { expected: `a role '${user}' that may connect to database '${database}'`, found: 'that it may not', todo: 'run: grant connect on database … to the role' },
     '53300': { expected: 'a free connection', found: 'that the server, the role or the database has given out all of its connections', todo: `raise max_connections or the role's limit, give each process fewer connections, or stop who holds them`, later: true },
     '57P03': { expected: 'a server that takes connections', found: 'one that starts, stops or recovers', todo: 'wait for it', later: true },
   }
 }
 const byText = (text: string): Found | undefined => {
+  if (/permission denied for database/i.test(text)) return { expected: 'a role that may connect to this database', found: 'that it may not', todo: 'run, as its owner: grant connect on database … to the role' }
+  if (/permission denied for function pg_control_system/i.test(text)) return { expected: 'to read which server this is', found: 'that the role may not', todo: 'run, as a superuser: grant execute on function pg_control_system() to the role' }
   if (/does not support SSL/i.test(text)) return { expected: 'SSL, as the url asks for it', found: 'a server without', todo: 'switch it on in the server, or take sslmode out of the url' }
   if (/certificate|self.signed/i.test(text)) return { expected: 'a certificate that this process trusts', found: 'another', todo: 'name its authority with sslrootcert in the url' }
   if (/password must be a (non-empty )?string/i.test(text)) return { expected: 'a password, for which the server asks', found: 'none in the url', todo: 'write it there: postgres://user:password@…' }

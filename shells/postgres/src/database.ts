@@ -22,7 +22,7 @@ export interface Database {
   readonly schema: string
   /** Rejects with the server's error, or with that of the connection. */
   fly(steps: readonly Step[]): Promise<readonly Landed[]>
-  /** For plain SQL of several statements, without parameters, in one transaction: migrations. */
+  /** For plain SQL of several statements, without parameters, in one transaction, for as long as it takes: copies of tables. */
   script(text: string): Promise<void>
   /** A connection of its own, as for LISTEN; it does not count among the others. */
   own(): Promise<pg.Client>
@@ -40,24 +40,28 @@ const settings = ({ lockTimeout, answerTimeout }: Access): string => [
   `set lock_timeout = ${Math.ceil(lockTimeout)}`, `set statement_timeout = ${Math.ceil(answerTimeout)}`, `set idle_in_transaction_session_timeout = ${Math.ceil(answerTimeout)}`,
 ].join('; ')
 
+/** A process that stops in the middle of sending holds its locks no longer than this; servers before 17 have no such limit. */
+const bounded = (ms: number, local: boolean): string => `select set_config('transaction_timeout', '${Math.ceil(ms)}', ${local}) where current_setting('server_version_num')::int >= 170000`
+
 export const database = (access: Access, log: (text: string) => void): Database => {
   const { url, schema, connections, answerTimeout } = access, ready = new WeakSet<pg.ClientBase>(), session = settings(access)
-  const shared = { connectionString: url, application_name: 'lowtide', keepAlive: true }
+  const shared = { connectionString: url, application_name: 'lowtide', keepAlive: true, connectionTimeoutMillis: answerTimeout }
   const pool = new pg.Pool({ ...shared, max: connections })
+  pool.on('connect', client => { client.on('error', () => {}) }) // one that is ended while it is out, between two statements, would end the process too
   pool.on('error', e => log(`[postgres] an idle connection broke: ${redacted(e.message)}`)) // nobody listens: the process would end
   let closing: Promise<void> | undefined
 
   const begin = async (client: pg.ClientBase): Promise<void> => {
     if (ready.has(client)) return
-    await client.query(session)
+    await client.query(`${session}; ${bounded(answerTimeout, false)}`)
     ready.add(client)
   }
   /** Gives the connection back only where it is known to be idle: in doubt it is closed. */
-  const within = async <A>(run: (client: pg.PoolClient) => Promise<A>): Promise<A> => {
+  const within = async <A>(run: (client: pg.PoolClient) => Promise<A>, patience = answerTimeout + 1_000): Promise<A> => {
     const client = await pool.connect()
     let timer: NodeJS.Timeout | undefined, broken = false
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => { broken = true; reject(new Error(`no answer within ${answerTimeout} ms`)) }, answerTimeout + 1_000)
+      if (patience !== Infinity) timer = setTimeout(() => { broken = true; reject(new Error(`no answer within ${answerTimeout} ms`)) }, patience)
     })
     try {
       return await Promise.race([begin(client).then(() => run(client)), late])
@@ -73,8 +77,8 @@ export const database = (access: Access, log: (text: string) => void): Database 
     schema, at: table => `${identifier(schema)}.${identifier(table)}`,
     fly: steps => within(client => fly(client as pg.PoolClient & pg.Client, steps)),
     script: text => within(async client => {
-      try { await client.query(`begin; ${text}; commit`) } catch (e) { await client.query('rollback').catch(() => {}); throw e }
-    }),
+      try { await client.query(`begin; set local statement_timeout = 0; ${bounded(0, true)}; ${text}; commit`) } catch (e) { await client.query('rollback').catch(() => {}); throw e }
+    }, Infinity),
     own: async () => {
       const client = new pg.Client(shared)
       client.on('error', () => {}) // its user hears of the end

@@ -1,5 +1,4 @@
-import type { AnyTable } from '@lowtide/core'
-import { type Constraint, type Index, type Declared, type DeclaredColumn, declaredOf } from './declared.js'
+import { type Constraint, type Index, type Declared, type DeclaredColumn } from './declared.js'
 import { identifier } from './statement.js'
 
 // SQL for people to read: each function gives one statement or, for a table, those that make it.
@@ -33,10 +32,4 @@ export const ddl = (schema: string) => {
     dropConstraint: (table: string, name: string): string => alter(table, `drop constraint ${identifier(name)}`),
     renameConstraint: (table: string, from: string, to: string): string => alter(table, `rename constraint ${identifier(from)} to ${identifier(to)}`),
   }
-}
-
-/** All that makes these tables in an empty schema; tables may refer to each other, and to themselves. */
-export const createTables = (schema: string, tables: readonly AnyTable[]): readonly string[] => {
-  const { createTable, addConstraint } = ddl(schema), declared = tables.map(declaredOf)
-  return [...declared.map(createTable), ...declared.flatMap(({ name, references }) => references.map(reference => addConstraint(name, reference)))]
 }

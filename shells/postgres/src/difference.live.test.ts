@@ -5,7 +5,6 @@ import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
-import { createTables } from './ddl.js'
 import { difference } from './difference.js'
 import { type Place, inDatabase, needs, stop } from './fixture.js'
 import { looking, seen } from './live.js'
@@ -13,6 +12,15 @@ import { migrate } from './migrate.js'
 import { inspect } from './start.js'
 
 test.after(stop)
+
+/** The schema as it stands, told apart from the code that compares: in one order, whatever made it. */
+const standing = async (place: Place, schema: string) => {
+  const { db } = place.open(undefined, schema), { tables } = seen(await db.fly(looking(schema)))
+  await db.close()
+  const sorted = <A>(all: readonly A[]): readonly A[] => all.toSorted((a, b) => JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
+  return sorted([...tables.values()].map(({ name, columns, constraints, indexes }) => ({ name, columns: sorted(columns), constraints: sorted(constraints), indexes: sorted(indexes) })))
+}
+const types = { text: 'text collate "C"', int: 'bigint', float: 'double precision', bool: 'boolean', decimal: 'numeric', timestamp: 'timestamptz', uuid: 'uuid', json: 'json' }
 
 const between = async (place: Place, schema: string, tables: readonly AnyTable[]) => {
   const { db } = place.open(undefined, schema)
@@ -55,9 +63,19 @@ test('what is created differs in nothing from what is declared', inDatabase(asyn
     await place.sql(`create schema ${schema}`)
     const { changes, faults } = await between(place, schema, tables)
     fc.pre(faults.length === 0)
-    assert.equal(changes.map(({ sql }) => sql).toSorted(), createTables(schema, tables).toSorted())
     await place.sql(['begin', ...changes.map(({ sql }) => sql), 'commit;'].join(';\n'))
     nothing(await between(place, schema, tables))
+    for (const { name, columns, constraints, indexes } of await standing(place, schema)) {
+      const one = drawn.find(declared => declared.name === name)!, ofKind = (wanted: string) => constraints.filter(({ kind }) => kind === wanted), texts = (all: readonly (readonly string[])[]) => all.map(list => list.join('|')).toSorted()
+      assert.equal(columns.map(c => `${c.name} ${c.type} ${c.required}`).toSorted(), [...one.columns.map(c => `${c.name} ${types[c.kind]} ${!c.optional}`), 'lowtide_version bigint true'].toSorted())
+      assert.equal(ofKind('p').map(k => k.columns), [one.key])
+      assert.equal(texts(ofKind('u').map(k => k.columns)), texts(one.unique))
+      assert.ok(ofKind('u').every(k => k.deferrable && !k.deferred) && ofKind('f').every(k => k.deferrable && k.deferred))
+      assert.equal(ofKind('f').map(k => `${k.columns.join()} ${k.parent}`).toSorted(), Object.entries(one.references).map(([field, parent]) => `${field} ${parent}`).toSorted())
+      const led = [...constraints, ...indexes].filter(c => !('kind' in c) || c.kind !== 'f').map(c => c.columns)
+      for (const wanted of one.indexes) assert.ok(led.some(has => wanted.every((column, i) => has[i] === column) && one.key.every(column => has.includes(column))), `an index on ${wanted.join()}`)
+      for (const field of Object.keys(one.references)) assert.ok(led.some(has => has[0] === field), `an index that begins with ${field}`)
+    }
   }), { numRuns: 60 })
 }))
 
@@ -76,6 +94,9 @@ test('a declaration that grows, or that asks for less, is reached by the differe
     assert.equal(faults, [])
     await place.sql(['begin', ...changes.map(({ sql }) => sql), 'commit;'].join(';\n'))
     nothing(await between(place, schema, now))
+    await place.sql(['create schema other', ...(await between(place, 'other', now)).changes.map(({ sql }) => sql)].join(';\n'))
+    assert.equal(await standing(place, schema), await standing(place, 'other')) // as if it had been made at once
+    await place.sql('drop schema other cascade')
   }), { numRuns: 60 })
 }))
 
@@ -127,6 +148,17 @@ for (const [what, sql, message] of repairs) {
     await right(inspect(db, access, needs([plain])))
   }))
 }
+
+test('a unique that lets only one null be is made anew', inDatabase(async ({ open, sql }) => {
+  const { db, access } = open(), unique = table('p', { columns: { id: text, email: optional(text) }, key: 'id', unique: ['email'] })
+  if (Number((await sql('show server_version_num'))[0]!['server_version_num']) < 150_000) return // older servers have no such uniques
+  await right(migrate(db, access, needs([unique])))
+  await sql('alter table lowtide.p drop constraint "p.email", add constraint "p.email" unique nulls not distinct (email) deferrable')
+  assert.match((await left(inspect(db, access, needs([unique])))).failure, `table 'p' has no unique email`)
+  await right(migrate(db, access, needs([unique])))
+  await sql(`insert into lowtide.p values ('1', null, 1), ('2', null, 1)`)
+  await right(inspect(db, access, needs([unique])))
+}))
 
 test('extra columns that nobody needs to fill, and other tables, harm nobody', inDatabase(async ({ open, sql }) => {
   const { db, access } = open()

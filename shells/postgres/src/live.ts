@@ -4,7 +4,7 @@ import { type Statement, type Step, statement } from './statement.js'
 export interface LiveColumn { readonly name: string; readonly type: string; readonly required: boolean; /** Has a default, or is made by the server. */ readonly filled: boolean }
 export interface LiveConstraint {
   readonly name: string; readonly kind: 'p' | 'u' | 'f' | 'c' | 'x'; readonly columns: readonly string[]; readonly parent: string | null
-  readonly deferrable: boolean; readonly deferred: boolean; /** Checked for all rows; and of a reference, that it removes and changes nothing by itself. */ readonly sound: boolean
+  readonly deferrable: boolean; readonly deferred: boolean; /** Checked for all rows; a unique lets nulls be, and a reference removes and changes nothing by itself. */ readonly sound: boolean
 }
 export interface LiveIndex { readonly name: string; readonly columns: readonly string[]; readonly unique: boolean; /** Whole, on columns alone. */ readonly plain: boolean }
 export interface LiveTable { readonly name: string; readonly kind: string; /** May this role read and write it? */ readonly rights: boolean; readonly columns: readonly LiveColumn[]; readonly constraints: readonly LiveConstraint[]; /** Without those that a constraint keeps. */ readonly indexes: readonly LiveIndex[] }
@@ -20,7 +20,7 @@ export interface Live {
 const here = 'join pg_namespace n on n.oid = c.relnamespace and n.nspname = $1'
 const columnsOf = (table: string, numbers: string): string =>
   `coalesce((select json_agg(a.attname order by u.i) from unnest(${numbers}) with ordinality u(number, i) join pg_attribute a on a.attrelid = ${table} and a.attnum = u.number), '[]'::json)`
-/** Each answers one JSON text a row. No function or column in them is younger than PostgreSQL 12. */
+/** Each answers one JSON text a row. No function or column in them is younger than PostgreSQL 12, so that an older server than expected can say so. */
 const statements = {
   server: statement(`select json_build_object('server', current_setting('server_version_num')::int, 'role', current_user, 'schema', n.oid is not null,
     'use', coalesce(has_schema_privilege(n.oid, 'usage'), false), 'create', coalesce(has_schema_privilege(n.oid, 'create'), false), 'createSchema', has_database_privilege(current_database(), 'create'))::text
@@ -34,7 +34,7 @@ const statements = {
     where c.relkind in ('r', 'p') order by a.attnum`),
   constraints: statement(`select json_build_object('table', c.relname, 'name', k.conname, 'kind', k.contype, 'columns', ${columnsOf('k.conrelid', 'k.conkey')},
     'parent', case when p.relnamespace = c.relnamespace then p.relname else p.oid::regclass::text end,
-    'deferrable', k.condeferrable, 'deferred', k.condeferred, 'sound', k.convalidated and (k.contype <> 'f' or (k.confdeltype = 'a' and k.confupdtype = 'a')))::text
+    'deferrable', k.condeferrable, 'deferred', k.condeferred, 'sound', k.convalidated and (k.contype <> 'f' or (k.confdeltype = 'a' and k.confupdtype = 'a')) and (k.contype <> 'u' or pg_get_constraintdef(k.oid) not like 'UNIQUE NULLS NOT DISTINCT%'))::text
     from pg_class c ${here} join pg_constraint k on k.conrelid = c.oid left join pg_class p on p.oid = k.confrelid where k.contype in ('p', 'u', 'f', 'c', 'x') order by k.conname`),
   indexes: statement(`select json_build_object('table', c.relname, 'name', x.relname, 'unique', i.indisunique, 'columns', ${columnsOf('c.oid', 'i.indkey::int2[]')},
     'plain', i.indisvalid and i.indpred is null and i.indexprs is null and i.indnatts = i.indnkeyatts and m.amname = 'btree')::text

@@ -12,6 +12,7 @@ interface Given {
 }
 /** This process among those that share the partitions of consumers. */
 export interface Membership {
+  has(consumer: string): boolean
   /** Resolves once the process is known as one that runs this consumer. */
   join(by: Reader): Promise<void>
   /** Waits for batches that are out, and gives up what it has; within `grace`. */
@@ -30,7 +31,7 @@ const renewals = 3
 export const membership = ({ ownership, newsroom, runtime, options, partitions, begin, end }: Given): Membership => {
   const members = new Map<string, Reader>(), held = new Map<string, Held>(), settled = new Set<() => void>(), trouble = outage(runtime, options, 'renew the lease')
   const keyOf = ({ consumer, channel, partition }: Part): string => `${partition}/${channel}/${consumer}`
-  let id = runtime.newId(), joined = false, told = '', renewed = 0, xmax = 0, dead = false
+  let id = runtime.newId(), old = id, joined = false, told = '', renewed = 0, xmax = 0, dead = false
   let running: Promise<void> | undefined, next: Promise<void> | undefined, stopTimer: (() => void) | undefined, stopNews: (() => void) | undefined
 
   const lose = (h: Held): void => {
@@ -41,6 +42,7 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
   const drop = (why: string): void => {
     runtime.log('warn', `[postgres] ${why}; gives up ${held.size} partitions and joins again`)
     for (const h of held.values()) lose(h)
+    old = id
     id = runtime.newId()
     joined = false
     xmax = 0
@@ -74,7 +76,7 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
       id = runtime.newId()
       return
     }
-    const how = !joined ? 'new' : told !== list || now - renewed >= options.lease / renewals || now < renewed ? 'renew' : undefined
+    const how = !joined ? { insteadOf: old } : told !== list || now - renewed >= options.lease / renewals || now < renewed ? 'renew' : undefined
     const look = await ownership.look(id, names, how)
     if (dead) return
     if (joined && !look.alive.has(id)) { drop('the lease ran out'); return round() }
@@ -111,7 +113,7 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
       trouble.over()
       for (const call of settled) call()
     } catch (e) {
-      wait = trouble.failed(e)
+      wait = Math.min(trouble.failed(e), options.lease / renewals)
       throw e
     } finally {
       if (!dead && (members.size > 0 || joined)) stopTimer = runtime.after(wait, kick)
@@ -125,29 +127,32 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
   }
   const kick = (): void => { turn().catch(() => {}) }
   return {
+    has: name => members.has(name),
     join: async by => {
       const { name, channels } = by.consumer
-      if (members.has(name)) throw new Error(`this process reads as '${name}' already; close that subscription first`)
       members.set(name, by)
       try {
         await ownership.rows(name, channels.map(c => c.channel), partitions)
         stopNews ??= newsroom.onMembers(kick)
         await turn()
       } catch (e) {
+        if (joined && told.split('\u0000').includes(name)) return // known already; what it could not take yet it tries again
         members.delete(name)
         throw e
       }
     },
     leave: async by => {
       const { name } = by.consumer, mine = (): readonly Held[] => [...held.values()].filter(h => h.by === by), until = runtime.now() + options.grace
+      let done = (): void => {}
       if (members.get(name) !== by) return
       members.delete(name) // from the next round on the others share without this process, and take each partition when it is free
       await Promise.all(mine().map(h => giveUp(h, options.grace)))
       await atMost(runtime, Math.max(until - runtime.now(), Math.min(options.grace, 500)), new Promise<void>(resolve => {
-        const done = (): void => { if (mine().length === 0 && (members.size > 0 || !joined)) { settled.delete(done); resolve() } }
+        done = (): void => { if (mine().length === 0 && (members.size > 0 || !joined)) resolve() }
         settled.add(done)
         kick()
       }))
+      settled.delete(done)
       for (const h of mine()) lose(h)
       if (members.size > 0) return
       stopNews?.()

@@ -10,6 +10,7 @@ import { fly } from './flight.js'
 import { type Live, looking, seen, version } from './live.js'
 import { locking } from './locks.js'
 import { answered, asking } from './meta.js'
+import { barredFromUsing } from './rights.js'
 import { identifier, statement } from './statement.js'
 
 export interface Migrated { readonly changes: readonly { readonly name: string; readonly sql: string }[]; /** All of it, to be read. */ readonly sql: string; readonly applied: boolean }
@@ -24,7 +25,9 @@ const read = async (client: pg.Client, schema: string, needs: Needs, adopt: bool
   const [number] = await fly(client, [{ statement: version, params: [] }]), old = tooOld(Number(number!.rows[0]![0]))
   if (old !== undefined) throw new Refused([old])
   const live: Live = seen(await fly(client, looking(schema))), at = (table: string): string => `${identifier(schema)}.${identifier(table)}`
-  const meta = live.tables.has('lowtide_migrations') ? answered(await fly(client, asking(identifier(schema)))) : undefined
+  const standing = live.tables.has('lowtide_migrations'), barred = standing ? barredFromUsing(live, schema) : undefined
+  if (barred !== undefined) throw new Refused([barred])
+  const meta = standing ? answered(await fly(client, asking(identifier(schema)))) : undefined
   const assumed = migrationOf(schema, needs, live, meta, adopt, () => false)
   if (assumed.unsure.length === 0) return assumed
   const landed = await fly(client, assumed.unsure.map(table => ({ statement: statement(`select not exists (select from ${at(table)})`), params: [] })))

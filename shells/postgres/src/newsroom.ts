@@ -70,10 +70,10 @@ export const newsroom = (given: Hinting): Newsroom => {
   return {
     tell: ({ log, ...kinds }) => {
       if (closed) return
-      let any = log.length > 0
+      let some = log.length > 0
       for (const logged of log) { inside.logged(logged); outside.logged(logged) }
-      for (const kind of ['outcome', 'applied', 'parked'] as const) if (kinds[kind]) { any = true; inside.kind(kind); outside.kind(kind) }
-      if (!any) return
+      for (const kind of ['outcome', 'applied', 'parked'] as const) if (kinds[kind]) { some = true; inside.kind(kind); outside.kind(kind) }
+      if (!some) return
       soon()
       tells.ask()
     },

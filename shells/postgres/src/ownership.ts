@@ -13,8 +13,8 @@ export interface Look { readonly alive: ReadonlyMap<string, readonly string[]>; 
 export interface Ownership {
   /** Rows for all partitions of a consumer's channels. */
   rows(consumer: string, channels: readonly string[], partitions: number): Promise<void>
-  /** In one round trip: with `renew`, this instance lives for another lease (`new`: it begins to) and runs these consumers. */
-  look(instance: string, consumers: readonly string[], renew: 'renew' | 'new' | undefined): Promise<Look>
+  /** In one round trip: with `renew`, this instance lives for another lease and runs these consumers; with `insteadOf`, it begins to, and the other one is gone. */
+  look(instance: string, consumers: readonly string[], how: 'renew' | { readonly insteadOf: string } | undefined): Promise<Look>
   /** Gives up, then takes what is free, and waits for commits of the owner that was. Answers what was taken. */
   move(instance: string, given: readonly (Part & { readonly fence: string })[], wanted: readonly Part[]): Promise<readonly Taken[]>
   /** Gives all up, and this instance is gone. */
@@ -24,7 +24,9 @@ export interface Ownership {
 export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: number, lease: number): Ownership => {
   const instances = db.at('lowtide_instances'), consumers = db.at('lowtide_consumers'), locks = locking(db.schema)
   const later = `clock_timestamp() + $2::float8 * interval '1 millisecond'`, xmax = `pg_snapshot_xmax(pg_current_snapshot())::text::bigint + ${shift}`
-  const add = statement(`insert into ${consumers} (consumer, channel, partition) select $1::text, c, p from unnest($2::text[]) c cross join generate_series(0, $3::int - 1) p order by c, p on conflict do nothing`)
+  /** Only what is missing: 'on conflict' waits for whoever updates the row that is there. */
+  const add = statement(`insert into ${consumers} (consumer, channel, partition) select $1::text, u.c, u.p from (select c, p from unnest($2::text[]) c cross join generate_series(0, $3::int - 1) p) u
+    where not exists (select from ${consumers} k where k.consumer = $1::text and k.channel = u.c and k.partition = u.p) order by u.c, u.p on conflict do nothing`)
   const enter = statement(`insert into ${instances} (id, until, consumers) values ($1::text, ${later}, $3::text[]) on conflict (id) do update set until = excluded.until, consumers = excluded.consumers`)
   const renew = statement(`update ${instances} set until = ${later}, consumers = $3::text[] where id = $1::text and until > clock_timestamp()`)
   const sweep = statement(`delete from ${instances} where id in (select id from ${instances} where until <= clock_timestamp() for update skip locked)`)
@@ -38,6 +40,8 @@ export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: nu
     returning c.consumer, c.channel, c.partition, c.fence, c.tx, c.n`)
   const give = statement(`update ${consumers} c set owner = null from unnest($2::text[], $3::text[], $4::smallint[], $5::bigint[]) u(consumer, channel, partition, fence)
     where c.consumer = u.consumer and c.channel = u.channel and c.partition = u.partition and c.owner = $1::text and c.fence = u.fence`)
+  /** For this transaction: who waits for a commit for longer would not renew its own lease in time. */
+  const patience = statement(`select set_config('lock_timeout', $1::text, true)`)
   const remove = statement(`delete from ${instances} where id = $1::text`)
 
   const lockOf = (parts: readonly Part[]): Step => {
@@ -51,7 +55,8 @@ export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: nu
     rows: async (consumer, channels, partitions) => { await db.fly([{ statement: add, params: [consumer, channels, partitions] }]) },
     look: async (instance, names, how) => {
       const steps: Step[] = [{ statement: alive, params: [] }, { statement: owners, params: [names] }]
-      if (how !== undefined) steps.unshift({ statement: sweep, params: [] }, { statement: how === 'new' ? enter : renew, params: [instance, lease, names] })
+      if (how !== undefined) steps.unshift({ statement: sweep, params: [] }, { statement: how === 'renew' ? renew : enter, params: [instance, lease, names] })
+      if (how !== undefined && how !== 'renew') steps.unshift({ statement: remove, params: [how.insteadOf] })
       const landed = await db.fly(steps), [living, owning] = landed.slice(-2) as [typeof landed[number], typeof landed[number]]
       return {
         alive: new Map(living.rows.map(([id, consumers]) => [id!, JSON.parse(consumers!) as readonly string[]])), xmax: Number(living.rows[0]?.[2] ?? 0),
@@ -59,7 +64,7 @@ export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: nu
       }
     },
     move: async (instance, given, wanted) => {
-      const steps = [lockOf([...given, ...wanted])]
+      const steps: Step[] = [{ statement: patience, params: [`${Math.max(1, Math.floor(lease / 4))}ms`] }, lockOf([...given, ...wanted])]
       if (given.length > 0) steps.push(giving(instance, given))
       if (wanted.length > 0) steps.push({ statement: take, params: [instance, ...columns(wanted)] })
       const landed = await db.fly(steps)

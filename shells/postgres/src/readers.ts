@@ -22,11 +22,14 @@ export interface Readers {
   close(): void
 }
 
+/** Characters in a round trip, about: messages of 200 KiB must not come by the thousand, nor keep an answer from coming in time. */
+const most = 16 * 2 ** 20, first = 32
+
 export const readers = ({ db, log, runtime, options, limit, moved }: Given): Readers => {
   const places = new Map<string, Set<Reading>>(), trouble = outage(runtime, options, 'read the log')
   const placeOf = (channel: string, partition: number): string => `${partition}/${channel}`
   const all = function* (): Iterable<Reading> { for (const set of places.values()) yield* set }
-  let planned = false, flying = false, closed = false, lowest = 0, wait = 1
+  let size = Math.min(limit, first), planned = false, flying = false, closed = false, lowest = 0, wait = 1
   let stopPoll: (() => void) | undefined, stopAgain: (() => void) | undefined
 
   const wake = (): void => {
@@ -51,17 +54,23 @@ export const readers = ({ db, log, runtime, options, limit, moved }: Given): Rea
     wake()
   }
   const ask = async (wanting: readonly Reading[]): Promise<void> => {
-    const after = wanting.map(reading => reading.after())
-    const [landed] = await db.fly([{ statement: log.read, params: [wanting.map(r => r.channel), wanting.map(r => r.partition), after.map(a => a.tx), after.map(a => a.n), limit] }]), { rows } = landed!
+    const after = wanting.map(reading => reading.after()), asked = size
+    const [landed] = await db.fly([{ statement: log.read, params: [wanting.map(r => r.channel), wanting.map(r => r.partition), after.map(a => a.tx), after.map(a => a.n), asked] }]), { rows } = landed!
     trouble.over()
     const low = Number(rows[0]![1])
     if (low < lowest) { lowest = low; for (const reading of wanting) reading.look(); moved(); return }
     if (low > lowest) wait = 1
     lowest = low
     const found = wanting.map((): Found[] => [])
-    for (const [i, , tx, n, text] of rows) if (text != null) found[Number(i) - 1]!.push({ place: { tx: Number(tx), n: Number(n) }, text })
+    let came = 0
+    for (const [i, , tx, n, text] of rows) {
+      if (text == null) continue
+      found[Number(i) - 1]!.push({ place: { tx: Number(tx), n: Number(n) }, text })
+      came += text.length
+    }
+    size = came > most ? Math.max(1, Math.floor(asked * most / came)) : Math.min(limit, asked * 2)
     // one whose cursor has moved meanwhile was begun anew elsewhere
-    for (const [i, reading] of wanting.entries()) if (reading.after() === after[i]) reading.feed(found[i]!, low, found[i]!.length >= limit)
+    for (const [i, reading] of wanting.entries()) if (reading.after() === after[i]) reading.feed(found[i]!, low, found[i]!.length >= asked)
   }
   const read = async (): Promise<void> => {
     planned = false
@@ -73,6 +82,7 @@ export const readers = ({ db, log, runtime, options, limit, moved }: Given): Rea
     let pause: number | undefined
     try { await ask(wanting) } catch (e) {
       pause = trouble.failed(e)
+      size = Math.max(1, size >> 1)
       for (const reading of wanting) reading.look()
     }
     if (pause !== undefined && !closed) await new Promise<void>(resolve => { stopAgain?.(); stopAgain = runtime.after(pause, () => { stopAgain = undefined; resolve() }) })

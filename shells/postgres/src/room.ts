@@ -21,21 +21,21 @@ export interface Room {
 interface Level { lag: number; wrote: number; passed: number; early: number }
 interface Waiter { readonly channels: readonly Channel[]; go(): void }
 
-/** Milliseconds from one measurement to the next. */
-const pause = 10
+/** Milliseconds from one measurement to the next, and how many times as long as it took. */
+const pause = 10, rest = 4
 
 export const room = ({ db, newsroom, runtime, options }: Given): Room => {
   const levels = new Map<string, Level>(), line = new Set<Waiter>(), due = new Set<string>(), { buffer, poll } = options, trouble = outage(runtime, options, 'measure how far consumers lag')
-  /** Of each channel, how many messages its slowest live consumer has not behind its checkpoint; no partition is counted further than `buffer`. */
+  /** Of each channel, how many messages its slowest live consumer has not behind its checkpoint; no partition is counted further than `buffer`, by an ordered walk that ends there: a bitmap would hold all that is behind. */
   const measure = statement(`with live as materialized (select distinct c.name from ${db.at('lowtide_instances')} i cross join unnest(i.consumers) c(name) where i.until > clock_timestamp())
     select u.channel, coalesce(max(g.lag), 0) from unnest($1::text[]) u(channel)
     left join lateral (
       select sum(x.n) as lag from live cross join lateral (
-        select (select count(*) from (select from ${db.at('lowtide_log')} l where l.channel = c.channel and l.partition = c.partition and (l.tx, l.n) > (c.tx, c.n) limit $2::int) few) as n
+        select (select count(*) from (select from ${db.at('lowtide_log')} l where l.channel = c.channel and l.partition = c.partition and (l.tx, l.n) > (c.tx, c.n) order by l.tx, l.n limit $2::int) few) as n
         from ${db.at('lowtide_consumers')} c where c.consumer = live.name and c.channel = u.channel) x
       group by live.name) g on true
     group by u.channel`)
-  let measuring = false, last = Number.NEGATIVE_INFINITY, closed = false, stopTimer: (() => void) | undefined, stopWatch: (() => void) | undefined, stopLook: (() => void) | undefined
+  let measuring = false, next = 0, closed = false, stopTimer: (() => void) | undefined, stopWatch: (() => void) | undefined, stopLook: (() => void) | undefined
 
   const levelOf = (channel: string): Level => {
     let level = levels.get(channel)
@@ -56,8 +56,8 @@ export const room = ({ db, newsroom, runtime, options }: Given): Room => {
   const plan = (): void => {
     if (measuring || closed) return
     measuring = true
-    const wait = last + pause - runtime.now()
-    if (wait > 0 && wait <= pause) stopLook = runtime.after(wait, () => void look())
+    const wait = next - runtime.now()
+    if (wait > 0 && wait <= 10_000) stopLook = runtime.after(wait, () => void look())
     else runtime.soon(() => void look())
   }
   const sweep = (): void => {
@@ -71,7 +71,7 @@ export const room = ({ db, newsroom, runtime, options }: Given): Room => {
   }
   const look = async (): Promise<void> => {
     if (closed) return
-    last = runtime.now()
+    const begun = runtime.now()
     for (const waiter of line) for (const { channel } of waiter.channels) due.add(channel)
     const channels = [...due], before = new Map(channels.map(channel => [channel, { ...levelOf(channel) }]))
     due.clear()
@@ -87,6 +87,7 @@ export const room = ({ db, newsroom, runtime, options }: Given): Room => {
         level.early = Math.max(0, passed + Math.floor(level.early / 2) - wrote)
       }
     } catch (e) { wait = trouble.failed(e) }
+    next = begun + Math.max(pause, rest * (runtime.now() - begun))
     if (closed) return
     if (wait !== undefined) { // nothing is known: who waits goes on waiting
       for (const channel of channels) due.add(channel)

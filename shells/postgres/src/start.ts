@@ -8,17 +8,13 @@ import { difference } from './difference.js'
 import { failure, refusalOf } from './failure.js'
 import { type Live, looking, seen, version } from './live.js'
 import { type Meta, answered, asking, moved } from './meta.js'
+import { barredFromUsing } from './rights.js'
 import { identifier } from './statement.js'
 import { newest } from './system.js'
 
 export interface Inspected { /** What the store adds to transaction ids. */ readonly shift: number; readonly partitions: number }
 
 const run = `run 'lowtide migrate' for this project`
-const unusable = (live: Live, schema: string): string | undefined => {
-  const barred = [...live.tables.values()].filter(({ name, rights }) => name.startsWith('lowtide_') && !rights).map(({ name }) => name)
-  if (!live.use) return `role '${live.role}' may not use schema '${schema}': run, as its owner: grant usage on schema ${identifier(schema)} to ${identifier(live.role)}; and grant select, insert, update, delete on all tables in it`
-  return barred.length === 0 ? undefined : `role '${live.role}' may not read and write ${barred.join(', ')}: run, as their owner: grant select, insert, update, delete on all tables in schema ${identifier(schema)} to ${identifier(live.role)}`
-}
 const compared = (schema: string, needs: Needs, live: Live, meta: Meta): readonly string[] => {
   const numbered = tooNew(meta.number) ?? (meta.number < newest ? `expected Lowtide's schema number ${newest}, found ${meta.number}; ${run}` : undefined)
   const { changes, faults } = difference(schema, needs.tables, live, () => true)
@@ -41,7 +37,7 @@ export const inspect = (db: Database, { url }: Pick<Access, 'url'>, needs: Needs
     const old = typeof live === 'string' ? live : tooOld(live.server)
     if (typeof live === 'string' || old !== undefined) return refuse([String(old)])
     if (!live.schema) return refuse([`expected a schema '${db.schema}', found none in this database; ${run}`])
-    const barred = unusable(live, db.schema)
+    const barred = barredFromUsing(live, db.schema)
     if (barred !== undefined) return refuse([barred])
     if (!live.tables.has('lowtide_migrations')) return refuse([`expected Lowtide's tables in schema '${db.schema}', found none; ${run}`])
     const meta = answered(await db.fly(asking(identifier(db.schema)))), faults = compared(db.schema, needs, live, meta)

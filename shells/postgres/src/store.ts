@@ -27,7 +27,7 @@ export const store = ({ db, shift, partitions, tables, told, watch, newId }: Sto
     try { return await run() } catch (e) { return E.left(isFailure(e) ? e : failureOf(what, e)) }
   }
   const over = (shapes: (table: string) => Shape, tell: Storing['told']) => {
-    const ask = fetching(shapes), { commit, seen } = committing({ db, shift, partitions, shapes, told: tell })
+    const ask = fetching(shapes), { commit, seen } = committing({ db, shift, partitions, shapes, tables, told: tell })
     const fetch: Store['fetch'] = asked => doing('look up rows', async () => {
       const { steps, answers } = ask(asked)
       return E.right(answers(steps.length === 0 ? [] : await db.fly(steps)))

@@ -85,6 +85,7 @@ export const transport = ({ db, runtime, options, newsroom, shift, partitions, b
     },
     subscribe: (consumer, on) => async () => {
       if (closing !== undefined) return E.left(isClosed)
+      if (!consumer.broadcast && members.has(consumer.name)) return E.left(failure(`cannot subscribe '${consumer.name}': this process reads as that consumer already; close that subscription first`))
       try {
         const subscription = await subscribed({ consumer, on })
         if (closing === undefined) return E.right(subscription)

@@ -1,0 +1,104 @@
+import { right, until, within } from '@lowtide/testing'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type Node, type Site, emits, newName, node, numbers, owners, reader, site, sorted, upTo } from './channels/fixture.js'
+
+const recovery = suite<{ at: Site; nodes: Node[] }>('recovery')
+recovery.before.each(async context => { context.at = await site(newName()); context.nodes = [] })
+recovery.after.each(async ({ at, nodes }) => {
+  await within(20_000, 'the nodes to close', () => Promise.all(nodes.map(n => n.close())))
+  await at.drop()
+})
+const open = ({ at, nodes }: { at: Site; nodes: Node[] }, o: Parameters<typeof node>[1] = {}): Node => {
+  const one = node(at.schema, o)
+  nodes.push(one)
+  return one
+}
+const terminate = ({ query, schema }: Site) => query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [schema])
+
+recovery('goes on when every connection is ended, again and again', async c => {
+  const a = open(c), b = open(c), one = await reader(b, 'views', ['news']), copy = await reader(a, 'caches', ['news'], { broadcast: true }), lost: string[] = []
+  let from = 0, over = false
+  const publishing = (async () => {
+    while (!over) {
+      const sent = emits('news', from++, 1)
+      const result = await a.transport.publish(sent)()
+      if (result._tag === 'Left') lost.push(sent[0]!.message.id) // it may stand or not
+      await new Promise(resolve => { setTimeout(resolve, 2) })
+    }
+  })()
+  for (let i = 0; i < 5; i++) {
+    const before = one.got.length
+    await terminate(c.at)
+    await until('it to go on', 10_000, () => one.got.length > before + 20)
+  }
+  over = true
+  await publishing
+  const expected = upTo(from).filter(n => !lost.includes(`m${n}`))
+  await until('all', 10_000, () => expected.every(n => one.ids().includes(`m${n}`)) && expected.every(n => copy.ids().includes(`m${n}`)))
+  for (const { got } of [one, copy]) assert.is(new Set(got.map(m => m.id)).size, got.length, 'nothing counted twice')
+  for (const key of upTo(5)) {
+    const mine = numbers(one.got.filter(m => m.subject === `k${key}`).map(m => m.id))
+    assert.equal(mine, sorted(mine))
+  }
+  assert.ok(!a.logged.concat(b.logged).some(text => /password|:secret/.test(text)))
+})
+
+recovery('listens again on a new connection, and looks at everything once', async c => {
+  const options = { poll: 60_000, lease: 60_000 }, a = open(c, { options }), b = open(c, { options }), one = await reader(a, 'views', ['news'])
+  const listener = () => c.at.query<{ pid: number }>(`select pid from pg_stat_activity where application_name = $1 and query like 'listen%'`, [c.at.schema])
+  const [first] = await until('a listener', 3_000, async () => { const found = await listener(); return found.length > 0 && found })
+  await c.at.query('select pg_terminate_backend($1)', [first!.pid])
+  await until('the end of it', 3_000, async () => !(await listener()).some(({ pid }) => pid === first!.pid))
+  await right(b.transport.publish(emits('news', 0, 5)))
+  await until('what was told meanwhile', 5_000, () => one.got.length === 5)
+  await right(b.transport.publish(emits('news', 5, 5)))
+  await until('what is told now', 3_000, () => one.got.length === 10)
+  assert.ok(a.logged.some(text => text.includes('cannot listen for news')) && a.logged.some(text => text.includes('can listen for news again')), a.logged.join('\n'))
+})
+
+recovery('says once that the database is away and once that it is back, and leaves nothing behind when it closes', async c => {
+  const a = open(c), one = await reader(a, 'views', ['news'])
+  await c.at.query('alter table :schema.lowtide_log rename to lowtide_away')
+  await until('trouble', 3_000, () => a.logged.some(text => text.includes('cannot read the log')))
+  await c.at.query(`select pg_sleep(0.3)`)
+  await c.at.query('alter table :schema.lowtide_away rename to lowtide_log')
+  await right(a.transport.publish(emits('news', 0, 3)))
+  await until('all', 5_000, () => one.got.length === 3)
+  assert.equal([a.logged.filter(text => text.includes('cannot read the log')).length, a.logged.filter(text => text.includes('can read the log again')).length], [1, 1])
+  await a.close()
+  assert.equal([a.transport.sizes(), a.news.sizes()], [{ subscriptions: 0, owned: 0, readings: 0, out: 0, waiting: 0 }, { listeners: 0 }])
+})
+
+recovery('closes within grace while the database does not answer', async c => {
+  const a = open(c, { options: { grace: 500 } }), raw = await c.at.raw()
+  await reader(a, 'views', ['news'])
+  await raw.query('begin')
+  await raw.query('lock table :schema.lowtide_consumers, :schema.lowtide_instances, :schema.lowtide_log in access exclusive mode')
+  await within(2_000, 'the end', a.transport.close)
+  await raw.query('rollback')
+  assert.ok((await owners(c.at, 'views')).length > 0)
+})
+
+recovery('tells watchers of this process and of others, coalesced', async c => {
+  const a = open(c), b = open(c), heard: string[] = []
+  for (const [name, n] of [['a', a], ['b', b]] as const) for (const what of ['outcome', 'applied', 'parked'] as const) n.news.watch(what, () => { heard.push(`${name} ${what}`) })
+  await until('the listeners', 3_000, async () => heard.filter(h => h === 'b parked').length > 0 && heard.filter(h => h === 'a parked').length > 0)
+  heard.length = 0
+  for (let i = 0; i < 100; i++) a.news.tell({ log: [], outcome: true, applied: i === 50, parked: false })
+  await until('the other one', 3_000, () => heard.includes('b outcome') && heard.includes('b applied'))
+  assert.equal([...heard].sort(), ['a applied', 'a outcome', 'b applied', 'b outcome'])
+})
+
+recovery('tells others to look at everything where the news is longer than a payload may be', async c => {
+  const a = open(c), b = open(c), heard: unknown[] = []
+  b.news.onLog(news => { heard.push(news) })
+  await until('the listener', 3_000, () => heard.length === 1)
+  a.news.tell({ log: [{ channel: 'news', partition: 3, tx: 2 ** 40 }], outcome: false, applied: false, parked: false })
+  await until('one', 3_000, () => heard.length === 2)
+  a.news.tell({ log: Array.from({ length: 2_000 }, (_, partition) => ({ channel: 'news', partition, tx: 2 ** 50 })), outcome: false, applied: false, parked: false })
+  await until('all', 3_000, () => heard.length === 3)
+  assert.equal(heard, ['everything', { channel: 'news', partition: 3, tx: 2 ** 40 }, 'everything'])
+})
+
+recovery.run()

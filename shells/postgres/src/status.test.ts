@@ -1,0 +1,43 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Measured } from './measure.js'
+import { heldTooLong, reportOf } from './status.js'
+import { bytes, duration, tableOf } from './table-of.js'
+
+const calm: Measured = { meta: { partitions: '8', shift: '0' }, number: 1, lags: [], holders: [], stopped: [], instances: [], sizes: [] }
+const of = (measured: Partial<Measured>) => reportOf('s', { ...calm, ...measured })
+const holder = { pid: 7, application: 'a', database: 'd', user: 'u', seconds: 1, behind: 3, prepared: null }
+
+test('nothing wrong, no alarm', () => {
+  assert.is((of({})).alarm, false)
+  assert.is((of({ holders: [holder] })).alarm, false)
+  assert.is((of({ stopped: [{ consumer: 'c', state: 'redrive', reason: '', count: 1, age: 1 }] })).alarm, false)
+})
+test('a transaction that is held too long calls, with the way to end it', () => {
+  const { alarm, text, data } = of({ holders: [{ ...holder, seconds: heldTooLong + 1 }, { ...holder, pid: null, prepared: "x'y", seconds: 7_200 }] })
+  assert.ok(alarm)
+  assert.match(text, 'select pg_terminate_backend(7)')
+  assert.match(text, `rollback prepared 'x''y'`)
+  assert.is((data as { readonly watermarkAge: number }).watermarkAge, 7_200)
+})
+test('what a role may not see is unknown, and it is told what to ask for', () => {
+  const { alarm, text, data } = of({ holders: [{ ...holder, seconds: null }] })
+  assert.not(alarm)
+  assert.match(text, 'grant pg_read_all_stats')
+  assert.is((data as { readonly watermarkAge: null }).watermarkAge, null)
+})
+test('dead rows are worth a word', () => {
+  const { alarm, text } = of({ sizes: [{ table: 'big', rows: 10, dead: 20_000, bytes: 5 * 2 ** 20 }, { table: 'small', rows: 1, dead: 100, bytes: 8192 }] })
+  assert.not(alarm)
+  assert.match(text, `! 'big' holds more dead rows`)
+  assert.match(text, 'vacuum "s"."big"')
+  assert.not.match(text, `! 'small'`)
+  assert.match(text, /big +10 +20000 +5\.0 MB\n/)
+})
+test('durations, sizes and tables are for people', () => {
+  assert.equal([0, 119, 120, 7_320, 200_000].map(duration), ['0 s', '119 s', '2 min', '2 h 2 min', '2 d 7 h'])
+  assert.equal([0, 1_023, 1_024, 2 ** 31].map(bytes), ['0 B', '1023 B', '1.0 KB', '2.0 GB'])
+  assert.is(tableOf(['name', 'n'], [['a', 10], ['long one', 5]]), 'name      n\n--------  --\na         10\nlong one   5')
+})
+
+test.run()
