@@ -60,7 +60,6 @@ export const killAt = async (boundary: Boundary, { url, schema, sql, lease, fenc
   }
 }
 const caughtBy = (way: Proxy, wanted: RegExp, boundary: Boundary): Promise<Caught> => {
-  let size = 0
-  const fate: Fate = boundary === 'in the transaction' ? { get upTo() { return size } } : boundary === 'before the answer' ? 'unanswered' : 'held'
-  return way.catch(flight => { size = flight.length; return flight.some(({ text }) => wanted.test(text)) }, fate)
+  const fate: Fate = boundary === 'in the transaction' ? 'uncommitted' : boundary === 'before the answer' ? 'unanswered' : 'held'
+  return way.seize(flight => flight.some(({ text }) => wanted.test(text)), fate)
 }

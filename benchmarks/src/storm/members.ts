@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Role, Told, Wish } from './role.js'
@@ -25,8 +25,8 @@ export interface Member {
 }
 /** `ended`: one that ended without being told to. */
 export const member = (role: Role, ended: () => void): Member => {
-  const log = openSync(join(role.folder, `${role.name}.log`), 'a')
-  let child: ChildProcess | undefined, acknowledged = 0, done = false, closed = false, wish: Wish | undefined, wakes: (() => void)[] = [], ready = false, timer: NodeJS.Timeout | undefined
+  const log = openSync(join(role.folder, `${role.name}.log`), 'a'), wakes: (() => void)[] = []
+  let child: ChildProcess | undefined, acknowledged = 0, done = false, closed = false, wish: Wish | undefined, ready = false, timer: NodeJS.Timeout | undefined
   const start = (): void => {
     if (closed || done) return
     const mine = child = fork(script, [JSON.stringify(role)], { stdio: ['ignore', log, log, 'ipc'], execArgv: ['--enable-source-maps'] })
@@ -55,6 +55,13 @@ export const member = (role: Role, ended: () => void): Member => {
     role, pid: () => child?.pid, acknowledged: () => acknowledged, done: () => done,
     ready: () => ready || done ? Promise.resolve() : new Promise(resolve => { wakes.push(resolve) }),
     kill: end, tell: told => { wish = told; if (child?.connected && ready) child.send(told, () => {}) },
-    close: async () => { closed = true; clearTimeout(timer); await end(); for (const wake of wakes.splice(0)) wake() },
+    close: async () => {
+      if (closed) return
+      closed = true
+      clearTimeout(timer)
+      await end()
+      closeSync(log)
+      for (const wake of wakes.splice(0)) wake()
+    },
   }
 }

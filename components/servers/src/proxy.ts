@@ -4,8 +4,8 @@ import { bindOf, frames, parseOf } from './frames.js'
 /** A statement of a flight: what stands before one Sync message and is one transaction. */
 export type Flown = { readonly text: string; readonly params: readonly (string | null)[] }
 export type Flight = readonly Flown[]
-/** What becomes of a flight that is caught: not sent at all; sent up to so many statements, and not committed; sent whole, and not answered. */
-export type Fate = 'held' | { readonly upTo: number } | 'unanswered'
+/** What becomes of a flight that is caught: not sent at all; sent up to so many statements; sent but for the Sync message, which commits; sent whole, and not answered. */
+export type Fate = 'held' | { readonly upTo: number } | 'uncommitted' | 'unanswered'
 /** A flight at the point where it was to be caught. */
 export type Caught = {
   readonly flight: Flight
@@ -18,20 +18,20 @@ export type Proxy = {
   /** As the server's, by way of the proxy. */
   readonly url: string
   /** Catches the next flight of this kind, on whichever connection; one at a time. */
-  catch(which: (flight: Flight) => boolean, fate: Fate): Promise<Caught>
+  seize(which: (flight: Flight) => boolean, fate: Fate): Promise<Caught>
   /** Breaks all connections. Safe to call twice. */
   close(): Promise<void>
 }
 type Trap = { readonly which: (flight: Flight) => boolean; readonly fate: Fate; caught(caught: Caught): void }
 
-const flush = Buffer.from([0x48, 0, 0, 0, 4])
+const flush = Buffer.from([0x48, 0, 0, 0, 4]), execute = 0x45
 
 /**
  * A way to a server on which flights can be caught, so that a process is killed at an exact point of a commit, and on which they can be seen: `met`
  * is told each. When one end goes, so does the other.
  *
  * @example
- * const way = await proxy(server.url), caught = await way.catch(flight => flight.length > 3, 'unanswered')
+ * const way = await proxy(server.url), caught = await way.seize(flight => flight.length > 3, 'unanswered')
  */
 export const proxy = async (serverUrl: string, met: (flight: Flight) => void = () => {}): Promise<Proxy> => {
   const target = new URL(serverUrl), ends = new Set<Socket>()
@@ -56,11 +56,12 @@ export const proxy = async (serverUrl: string, met: (flight: Flight) => void = (
     const spring = ({ fate, caught }: Trap, messages: readonly Buffer[], whole: Flight): void => {
       kept = []
       if (fate === 'held') return caught({ flight: whole, pid, release: releasing(messages) })
-      const cut = fate === 'unanswered' ? messages.length : messages.findIndex((m, i) => m[0] === 0x45 && messages.slice(0, i + 1).filter(x => x[0] === 0x45).length === fate.upTo) + 1
+      const ends = [...messages.keys()].filter(i => messages[i]![0] === execute).map(i => i + 1), statements = typeof fate === 'object' ? fate.upTo : ends.length
+      const cut = fate === 'unanswered' ? messages.length : ends[statements - 1]!
       let completed = 0
       answered = type => {
         if (type === 'C') completed++
-        if (fate === 'unanswered' ? type !== 'Z' : completed !== fate.upTo && type !== 'E') return
+        if (fate === 'unanswered' ? type !== 'Z' : completed !== statements && type !== 'E') return
         answered = undefined
         caught({ flight: whole, pid, release: releasing(messages.slice(cut)) })
       }
@@ -95,7 +96,7 @@ export const proxy = async (serverUrl: string, met: (flight: Flight) => void = (
   url.port = String((listener.address() as AddressInfo).port)
   return {
     url: url.href,
-    catch: (which, fate) => new Promise(resolve => { trap = { which, fate, caught: resolve } }),
+    seize: (which, fate) => new Promise(resolve => { trap = { which, fate, caught: resolve } }),
     close: () => closing ??= new Promise(resolve => {
       listener.close(() => resolve())
       for (const end of ends) end.destroy()

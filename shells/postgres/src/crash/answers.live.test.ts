@@ -14,7 +14,7 @@ const journaled = (place: Place, list: string, n: number) => until('the journal'
 
 test('that is lost: the same id again has the outcome that stands', at(async place => {
   const way = await place.proxy(), app = await place.app({ url: way.url }), other = await place.app()
-  const caught = way.catch(marks(''), 'unanswered'), first = app.send(Note({ list: 'l', item: 'a' }), { id: 'same' })()
+  const caught = way.seize(marks(''), 'unanswered'), first = app.send(Note({ list: 'l', item: 'a' }), { id: 'same' })()
   await caught
   await way.close() // the line breaks: all stands, and nobody here knows
   const broken = await first
@@ -27,7 +27,7 @@ test('that is lost: the same id again has the outcome that stands', at(async pla
 }))
 
 test('that is lost while the process lives: its event is handled once', at(async place => {
-  const way = await place.proxy(), app = await place.app({ url: way.url }), caught = way.catch(marks('journal'), 'unanswered')
+  const way = await place.proxy(), app = await place.app({ url: way.url }), caught = way.seize(marks('journal'), 'unanswered')
   const sent = app.send(Note({ list: 'l', item: 'a' }))()
   const { pid } = await caught
   assert.is(verdict(await sent), 'accepted')
@@ -41,7 +41,6 @@ test('that is lost while the process lives: its event is handled once', at(async
 test('is no commit where a deferred constraint fails with it: nothing stands, and the rejection names the constraint', at(async place => {
   const app = await place.app(), send = async (draft: Parameters<typeof app.send>[0], id: string) => app.send(draft, { id })()
   assert.equal([verdict(await send(Shelve({ id: 'board' }), '1')), verdict(await send(Shelve({ id: 'book', on: 'board' }), '2'))], ['accepted', 'accepted'])
-  // by two processes at once no check sees it: the row appears behind Lowtide's back, between the checks and the commit
   const burnt = await send(Burn({ id: 'board' }), '3')
   assert.is(verdict(burnt), 'constraint')
   assert.equal((await place.sql('select id from lowtide.shelf order by id')).map(row => row['id']), ['board', 'book'])
@@ -53,7 +52,7 @@ test('is no commit where a deferred constraint fails with it: nothing stands, an
 test('is no commit where a row that refers to it appears in its last moment', at(async place => {
   const way = await place.proxy(), app = await place.app({ url: way.url })
   assert.is(verdict(await app.send(Shelve({ id: 'board' }))()), 'accepted')
-  const caught = way.catch(flight => flight.some(({ text }) => /delete from \S+"shelf"/.test(text)), { upTo: 3 }), burning = app.send(Burn({ id: 'board' }), { id: 'burn' })()
+  const caught = way.seize(flight => flight.some(({ text }) => /delete from \S+"shelf"/.test(text)), { upTo: 3 }), burning = app.send(Burn({ id: 'board' }), { id: 'burn' })()
   const { release } = await caught // its checks and marks are behind it, its delete is not
   await place.sql(`insert into lowtide.shelf (id, "on", lowtide_version) values ('book', 'board', 1)`)
   release()

@@ -11,7 +11,7 @@ const server = await testServer(), at = (test: (place: Place) => Promise<void>) 
 /** The statements of a commit, in their order. */
 const ofCommand: readonly (readonly [string, RegExp])[] = [
   ['the locks', /pg_advisory_xact_lock/], ['the checks', /lowtide\.gate/], ['the marks', /lowtide_inbox/], ['the rows that go', /delete from/], ['the rows that change', /update \S+"lists"/],
-  ['the sums', /update \S+"tallies"/], ['new entries', /insert into \S+"entries"/], ['a new tip', /insert into \S+"tips"/], ['the events', /lowtide_log/], ['the checkpoint', /update \S+lowtide_consumers/],
+  ['a new entry', /insert into \S+"entries"/], ['a new tip', /insert into \S+"tips"/], ['the sum', /update \S+"tallies"/], ['the events', /lowtide_log/], ['the checkpoint', /update \S+lowtide_consumers/],
 ]
 const ofEvent: readonly (readonly [string, RegExp])[] = [
   ['the locks', /pg_advisory_xact_lock/], ['the checks', /lowtide\.gate/], ['the marks', /lowtide_inbox/], ['the rows that change', /update \S+"journals"/], ['the events', /lowtide_log/], ['the checkpoint', /update \S+lowtide_consumers/],
@@ -26,7 +26,7 @@ for (const [what, consumer, statements] of [['a command', '', ofCommand], ['an e
     assert.is((await send('a'))._tag, 'Right')
     await until('the first item in the journal', patience, async () => (await written(place, 'l')).journaled === 1)
 
-    const catching = way.catch(marks(consumer), fate), second = send('b')
+    const catching = way.seize(marks(consumer), fate), second = send('b')
     const { flight, pid } = await catching
     assert.is(flight.length, statements.length, flight.map(({ text }) => text).join('\n'))
     for (const [i, [, text]] of statements.entries()) assert.match(flight[i]!.text, text)
