@@ -1,3 +1,4 @@
+// time limit: 180 s
 import { rmSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

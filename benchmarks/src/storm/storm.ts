@@ -38,7 +38,7 @@ const fill = async (sql: Plain): Promise<void> => {
 /** Producers and workers of a ledger, each a process, while everything around them is killed; then the books are audited. */
 export const storm = async ({ messages, seed, seconds = Infinity, sabotage, patience = 40, schedule = scheduleOf(seed, messages), tell = () => {} }: StormOptions): Promise<Stormed> => {
   const folder = mkdtempSync(join(tmpdir(), 'lowtide-storm-')), db = await server({ settings: { max_connections: 150 } }), sql = plain(db.url), members = new Set<Member>()
-  const did = { kills: 0, killedInCommit: 0, ended: 0, missed: 0 }, orders = Math.ceil(messages / producers)
+  const did = { kills: 0, killedInCommit: 0, ended: 0 }, missed: string[] = [], orders = Math.ceil(messages / producers)
   let victims = 0
   const joined = (role: Omit<Role, 'folder' | 'schema'>): Member => {
     const one = member({ ...role, folder, schema }, () => { did.ended++ })
@@ -62,8 +62,8 @@ export const storm = async ({ messages, seed, seconds = Infinity, sabotage, pati
     const strike = async (event: Event): Promise<void> => {
       const one = <A>(list: readonly A[]): A => list[Math.floor(event.whom * list.length)]!
       if ('boundary' in event) {
-        const hit = await killAt(event.boundary, { url: db.url, schema, sql, lease: options.lease, fenced: name => sumOf(folder, 'fenced', name) > 0, worker: url => worker(1_000 + victims++, url) })
-        if (!hit) { did.missed++; tell(`missed '${event.boundary}'\n`); return }
+        const why = await killAt(event.boundary, { url: db.url, schema, sql, lease: options.lease, fenced: name => sumOf(folder, 'fenced', name) > 0, worker: url => worker(1_000 + victims++, url) })
+        if (why !== undefined) { missed.push(`missed '${event.boundary}': ${why}`); return }
         if (event.boundary !== 'after the lease') did.kills++
         if (inCommit.includes(event.boundary)) did.killedInCommit++
         return
@@ -96,7 +96,7 @@ export const storm = async ({ messages, seed, seconds = Infinity, sabotage, pati
     const issued: readonly Issued[] = told.flatMap((outcomes, producer) => Array.from({ length: orders }, (_, nth) => ({ ...orderOf(seed, producer, nth), by: nameOf(producer), outcome: outcomes.get(nth) })).filter((_, nth) => sent(producer, nth)))
     const { faults, ...found } = await audit(sql, schema, issued), noted = (what: What): number => sumOf(folder, what)
     const result: Result = { messages: issued.length, kills: did.kills, redelivered: noted('redelivered'), fenced: noted('fenced'), killedInCommit: did.killedInCommit, ...found, seed }
-    const more = [...faults, ...(did.missed > 0 ? [`${did.missed} boundaries were missed`] : []), ...(noted('refused') > 0 ? [`${noted('refused')} commands were refused for good`] : [])]
+    const more = [...faults, ...missed, ...(noted('refused') > 0 ? [`${noted('refused')} commands were refused for good`] : [])]
     const failed = [result.redelivered, result.fenced, result.killedInCommit].includes(0) || [result.lost, result.twice, result.stuck, result.disordered].some(n => n > 0)
     if (!failed) rmSync(folder, { recursive: true, force: true })
     tell(`${done() ? 'all sent' : 'given up'} after ${Math.round((Date.now() - begun) / 1000)} s, ${did.ended} processes ended by themselves\n`)
