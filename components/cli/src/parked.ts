@@ -35,9 +35,9 @@ const matching = async (store: Store, { plan, flags }: Running): Promise<readonl
 }
 /** All of them, or nothing is done. */
 const named = async (store: Store, ids: readonly string[]): Promise<readonly Parked[]> => {
-  const found: Parked[] = []
+  const all = new Map((await asked(store, { ids })).map(p => [p.id, p])), found: Parked[] = []
   for (const id of ids) {
-    const [one] = await asked(store, { id })
+    const one = all.get(id)
     if (one === undefined) throw trouble(1, `cannot find the parked message '${id}'; it may have been handled or discarded, and nothing was done; 'lowtide parked list' shows what is parked`)
     found.push(one)
   }

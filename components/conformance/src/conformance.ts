@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import { laws } from './laws.js'
 import type { Saboteur } from './sabotage.js'
-import { type Law, trial } from './trial.js'
+import { type Law, patiently, trial } from './trial.js'
 import type { Make } from './world.js'
 
 export interface Trying {
@@ -11,6 +11,8 @@ export interface Trying {
   readonly seed?: number
   /** A share of the cases, for worlds where each costs more; 1 is all. */
   readonly effort?: number
+  /** Milliseconds for what a test waits for, each time; 60,000. Less where tests are meant to fail. */
+  readonly patience?: number
   /** Stops at the first that fails. */
   readonly until?: 'failure'
   /** The name of a saboteur that stands between every instance and its shell. */
@@ -21,8 +23,8 @@ export interface Result { readonly law: number; readonly says: string; readonly 
 const numbers = process.env['LOWTIDE_SEED'], fresh = (): number => numbers === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(numbers)
 export const titleOf = ({ law, says, title }: Pick<Law, 'law' | 'says' | 'title'>): string => `law ${law}: ${says}: ${title}`
 
-const tryLaw = async (make: Make, law: Law, nth: number, { seed = fresh(), effort = 1, sabotage }: Trying): Promise<void> => {
-  const t = await trial({ make, prefix: `l${law.law}-${nth}`, seed, effort, partitions: law.run.partitions ?? 4, sabotage })
+const tryLaw = async (make: Make, law: Law, nth: number, { seed = fresh(), effort = 1, patience = patiently, sabotage }: Trying): Promise<void> => {
+  const t = await trial({ make, prefix: `l${law.law}-${nth}`, seed, effort, partitions: law.run.partitions ?? 4, sabotage, patience })
   try { await law.run(t) } catch (e) {
     throw new Error(`${titleOf(law)}: ${e instanceof Error ? e.message : String(e)}; LOWTIDE_SEED=${seed} repeats it`, { cause: e })
   } finally { await t.close() }

@@ -12,7 +12,8 @@ const isDecider = (h: AnyHandler): h is AnyDecider => h.kind === 'command' || h.
 export const everything: readonly AnyDecider[] = (Object.values(suite.functions) as readonly AnyHandler[]).filter(isDecider)
 /** Short waits, so that a real clock need not be patient; a law that is about a number sets its own. */
 const options: Partial<Options> = { retries: 3, backoffBase: 10, backoffCap: 100, poll: 50, lease: 1_000, timeout: 30_000, grace: 5_000 }
-const patience = 60_000
+/** Milliseconds after which a test gives up what it waits for. */
+export const patiently = 60_000
 
 const shown = (v: unknown): string => { const text = JSON.stringify(v) ?? 'undefined'; return text.length > 600 ? `${text.slice(0, 600)}…` : text }
 const isObject = (v: unknown): v is { readonly [name: string]: unknown } => typeof v === 'object' && v !== null
@@ -26,11 +27,11 @@ const difference = (found: unknown, expected: unknown, path = ''): string => {
 }
 
 interface Launching { readonly options?: Partial<Options>; readonly faults?: Faults; readonly module?: string; readonly whole?: boolean }
-export interface Setting { readonly make: Make; readonly prefix: string; readonly seed: number; readonly effort: number; readonly partitions: number; readonly sabotage?: string | undefined }
+export interface Setting { readonly make: Make; readonly prefix: string; readonly seed: number; readonly effort: number; readonly partitions: number; readonly sabotage?: string | undefined; readonly patience: number }
 
 /** What a law is tried with: a fresh world, ids of its own in it, and words to say what must hold. */
 export const trial = async (setting: Setting) => {
-  const { make, prefix, seed, effort, partitions, sabotage } = setting, world: World = await make({ seed, partitions })
+  const { make, prefix, seed, effort, partitions, sabotage, patience } = setting, world: World = await make({ seed, partitions })
   const nodes: Instance[] = [], others = new Set<{ close(): Promise<void> }>()
   const out = outside(world.clock.now), random = chance(seed)
   const fail = (what: string): never => { throw new Error(`${what} (ids ${prefix}…, seed ${seed})`) }

@@ -1,6 +1,7 @@
 import { type AnyDecider, type Failure, type Mark, type Message, type Options, type Outcome, type Position, type Reach, type Runtime, type Store, type Transport } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Gone, NotHandled } from './front.js'
+import { parkedId } from './lane.js'
 import { waiting } from './waiting.js'
 
 type Left<A> = E.Either<NotHandled, A>
@@ -35,9 +36,10 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
     if (E.isLeft(seen)) return
     const found = new Map(seen.right.map(m => [m.id, m]))
     for (const p of list) { const mark = found.get(p.id); if (mark) settle(outcomes, p, E.right(mark)) }
-    for (const handler of new Set(list.filter(p => !found.has(p.id)).map(p => p.handler))) {
-      const failed = await store.parked({ consumer: handler, state: 'failed' })()
-      if (E.isRight(failed)) for (const f of failed.right) for (const p of list) if (f.message?.id === p.id && f.time >= p.since) settle(outcomes, p, refuse((['too-old', 'busy'] as const).find(word => f.reason.startsWith(word)) ?? 'failed', f.reason, { commandId: p.id }))
+    const left = new Map(list.filter(p => !found.has(p.id)).map(p => [parkedId(p.handler, p.id), p]))
+    if (left.size > 0) {
+      const failed = await store.parked({ ids: [...left.keys()], state: 'failed' })()
+      if (E.isRight(failed)) for (const f of failed.right) for (const p of list) if (f.message?.id === p.id && f.consumer === p.handler && f.time >= p.since) settle(outcomes, p, refuse((['too-old', 'busy'] as const).find(word => f.reason.startsWith(word)) ?? 'failed', f.reason, { commandId: p.id }))
     }
   })
   const projections = waiting<ForProjection>(runtime, options.poll, call => store.watch('applied', call), async pending => {
@@ -49,9 +51,9 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
       const at = new Map(types.map(t => [t.channel.channel, new Map<string, Position>()]))
       for (const { channel, partition, position } of applied.right.upTo) at.get(channel)?.set(partition, position)
       if (applied.right.parked > 0) { // a parked event is behind the checkpoint, but not in the rows
-        const parked = await store.parked({ consumer })()
-        if (E.isLeft(parked)) continue // who waits may be among them
-        const held = new Map(parked.right.map(h => [`${h.channel}\u0000${h.key}`, h]))
+        const heads = await Promise.all((['parked', 'redrive'] as const).map(state => store.parked({ consumer, state })())) // what waits has one of them before it
+        if (!heads.every(E.isRight)) continue // who waits may be among them
+        const held = new Map(heads.flatMap(list => list.right).map(h => [`${h.channel}\u0000${h.key}`, h]))
         for (const p of mine) {
           const key = p.outcome.events?.flatMap(e => types.filter(t => t.type === e.type).map(t => `${t.channel.channel}\u0000${e.subject}`)).find(k => held.has(k)), h = key === undefined ? undefined : held.get(key)
           if (h) settle(projections, p, refuse('projection-parked', `the projector '${consumer}' holds the key '${h.key}' parked: ${h.reason}`, { commandId: p.outcome.commandId }))

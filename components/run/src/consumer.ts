@@ -78,7 +78,7 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
       })
     })
     for (let stuck = false; !stuck;) {
-      const list = (await patiently(() => store.parked(head.state === 'redrive' && head.partition === '' ? { id: head.id } : { consumer: handler.name, channel: head.channel, key: head.key })())).filter(p => p.state !== 'failed')
+      const list = (await patiently(() => store.parked(head.state === 'redrive' && head.partition === '' ? { ids: [head.id] } : { consumer: handler.name, channel: head.channel, key: head.key })())).filter(p => p.state !== 'failed')
       if (list.length === 0) { lane.held.delete(key); break }
       for (const p of list) if (!await again(p)) { stuck = true; break }
     }

@@ -5,9 +5,11 @@ export interface Ticket { readonly slot?: Slot | undefined; readonly redrive?: P
 interface Laning { readonly execute: (jobs: readonly Job[], admit: (job: Job) => boolean) => Promise<void>; readonly runtime: Runtime; readonly options: Options; readonly unitLimit: number }
 
 export const laneKey = (handler: string, channel: string, key: string): string => `${handler}\u0000${channel}\u0000${key}`
-/** A record of what could not be handled; its id is the same each time the same message parks. */
+/** The same each time the same message parks. */
+export const parkedId = (handler: string, message: string): string => idOf('parked', handler, message)
+/** A record of what could not be handled. */
 export const parkedOf = (h: AnyDecider, message: Message, at: { channel: string; partition: string }, state: Parked['state'], reason: string, attempts: number, now: number): Parked => ({
-  id: idOf('parked', h.name, message.id), consumer: h.name, channel: at.channel, partition: at.partition, key: message.subject, state, reason, attempts, time: new Date(now).toISOString(),
+  id: parkedId(h.name, message.id), consumer: h.name, channel: at.channel, partition: at.partition, key: message.subject, state, reason, attempts, time: new Date(now).toISOString(),
   ...(message.type === '' ? { raw: String(message.data) } : { message }),
 })
 

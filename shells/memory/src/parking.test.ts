@@ -13,9 +13,9 @@ parking('lists in the order of parking, by id, consumer, channel, key and state'
   await commit(store, { parks: [...line, parked('c1', 'k', { consumer: '', channel: 'deeds', state: 'failed' })] })
   await commit(store, { parks: [parked('p1', 'k', { reason: 'broke again', attempts: 12, time: 'later' })] })
   const list = async (filter: Parameters<typeof store.parked>[0]) => (await right(store.parked(filter))).map(({ id }) => id)
-  assert.equal([await list({}), await list({ id: 'q1' }), await list({ id: 'nobody' }), await list({ key: 'k', consumer: 'reader' }), await list({ channel: 'deeds' }), await list({ state: 'waiting' }), await list({ id: 'p1', state: 'waiting' })],
+  assert.equal([await list({}), await list({ ids: ['q1'] }), await list({ ids: ['nobody'] }), await list({ key: 'k', consumer: 'reader' }), await list({ channel: 'deeds' }), await list({ state: 'waiting' }), await list({ ids: ['p1'], state: 'waiting' })],
     [['p1', 'p2', 'q1', 'p3', 'c1'], ['q1'], [], ['p1', 'p2', 'p3'], ['c1'], ['p2', 'p3'], []])
-  assert.equal(await right(store.parked({ id: 'p1' })), [{ ...parked('p1', 'k'), reason: 'broke again', attempts: 12 }], 'what stands keeps its place and time')
+  assert.equal(await right(store.parked({ ids: ['p1'] })), [{ ...parked('p1', 'k'), reason: 'broke again', attempts: 12 }], 'what stands keeps its place and time')
   assert.is((await right(store.applied('reader'))).parked, 4)
 })
 

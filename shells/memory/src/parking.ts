@@ -52,8 +52,8 @@ export const parking = (): Parking => {
   return {
     park, remove,
     list: filter => {
-      const one = filter.id === undefined ? undefined : all.get(filter.id)
-      return (filter.id === undefined ? [...all.values()] : one === undefined ? [] : [one]).filter(matches(filter))
+      const { ids } = filter, few = ids && new Set(ids), some = few === undefined ? [...all.values()] : few.size === 1 ? [...few].flatMap(id => all.get(id) ?? []) : [...all.values()].filter(({ id }) => few.has(id))
+      return some.filter(matches(filter))
     },
     count: consumer => consumer === undefined ? all.size : counts.get(consumer) ?? 0,
     redriven: consumer => {

@@ -8,5 +8,5 @@ const instance = '--instance'
 if (process.argv.includes(instance)) serve(({ url, schema }: Given) => ({ join: () => ({ ...postgres({ url, schema, connections: 4 }), kill: () => {} }) }))
 else {
   const { ground } = await import('./world/fixture.js')
-  conformance({ name: 'postgres', make: processes(new URL(import.meta.url), ground, [instance]), effort: 0.1 })
+  conformance({ name: 'postgres', make: processes(new URL(import.meta.url), ground, [instance]), effort: 0.03 })
 }

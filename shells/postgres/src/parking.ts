@@ -10,10 +10,11 @@ export const parkedOf = ([id, consumer, channel, partition, key, state, reason, 
 })
 /** In the order in which they were parked. */
 export const parkedStep = (schema: string, filter: ParkedFilter): Step => {
-  const asked = (['id', 'consumer', 'channel', 'key', 'state'] as const).filter(field => filter[field] !== undefined)
+  const asked = (['consumer', 'channel', 'key', 'state'] as const).filter(field => filter[field] !== undefined)
+  const conditions = [...asked.map((field, i) => `p.${field} = $${i + 1}::text`), ...(filter.ids ? [`p.id = any($${asked.length + 1}::text[])`] : [])]
   return {
-    statement: statement(`select ${columns} from ${schema}.lowtide_parked p${asked.length === 0 ? '' : ` where ${asked.map((field, i) => `p.${field} = $${i + 1}::text`).join(' and ')}`} order by p.seq`),
-    params: asked.map(field => filter[field]!),
+    statement: statement(`select ${columns} from ${schema}.lowtide_parked p${conditions.length === 0 ? '' : ` where ${conditions.join(' and ')}`} order by p.seq`),
+    params: [...asked.map(field => filter[field]!), ...(filter.ids ? [filter.ids] : [])],
   }
 }
 /** Answers with its state and key, and with the head of its line, for which it waits. */
