@@ -2,10 +2,10 @@ import { testServer } from '@lowtide/servers'
 import { until } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Answer, type Place, expected, marks, within, written } from './fixture.js'
+import { type Answer, type Place, expected, marks, inPlace, seized, written } from './fixture.js'
 import { Burn, Note, Shelve } from './functions/fixture.js'
 
-const server = await testServer(), at = (test: (place: Place) => Promise<void>) => within(() => server.url, test), patience = 15_000
+const server = await testServer(), at = (test: (place: Place) => Promise<void>) => inPlace(() => server.url, test), patience = 15_000
 const test = suite('the answer of a commit')
 test.after(() => server.stop())
 
@@ -14,7 +14,7 @@ const journaled = (place: Place, list: string, n: number) => until('the journal'
 
 test('that is lost: the same id again has the outcome that stands', at(async place => {
   const way = await place.proxy(), app = await place.app({ url: way.url }), other = await place.app()
-  const caught = way.seize(marks(''), 'unanswered'), first = app.send(Note({ list: 'l', item: 'a' }), { id: 'same' })()
+  const caught = seized(way, marks(''), 'unanswered'), first = app.send(Note({ list: 'l', item: 'a' }), { id: 'same' })()
   await caught
   await way.close() // the line breaks: all stands, and nobody here knows
   const broken = await first
@@ -27,7 +27,7 @@ test('that is lost: the same id again has the outcome that stands', at(async pla
 }))
 
 test('that is lost while the process lives: its event is handled once', at(async place => {
-  const way = await place.proxy(), app = await place.app({ url: way.url }), caught = way.seize(marks('journal'), 'unanswered')
+  const way = await place.proxy(), app = await place.app({ url: way.url }), caught = seized(way, marks('journal'), 'unanswered')
   const sent = app.send(Note({ list: 'l', item: 'a' }))()
   const { pid } = await caught
   assert.is(verdict(await sent), 'accepted')
@@ -52,7 +52,7 @@ test('is no commit where a deferred constraint fails with it: nothing stands, an
 test('is no commit where a row that refers to it appears in its last moment', at(async place => {
   const way = await place.proxy(), app = await place.app({ url: way.url })
   assert.is(verdict(await app.send(Shelve({ id: 'board' }))()), 'accepted')
-  const caught = way.seize(flight => flight.some(({ text }) => /delete from \S+"shelf"/.test(text)), { upTo: 3 }), burning = app.send(Burn({ id: 'board' }), { id: 'burn' })()
+  const caught = seized(way, flight => flight.some(({ text }) => /delete from \S+"shelf"/.test(text)), { upTo: 3 }), burning = app.send(Burn({ id: 'board' }), { id: 'burn' })()
   const { release } = await caught // its checks and marks are behind it, its delete is not
   await place.sql(`insert into lowtide.shelf (id, "on", lowtide_version) values ('book', 'board', 1)`)
   release()

@@ -3,10 +3,10 @@ import { type Fate, testServer } from '@lowtide/servers'
 import { right, until } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Place, expected, marks, within, written } from './fixture.js'
+import { type Place, expected, marks, inPlace, seized, written } from './fixture.js'
 import { Note } from './functions/fixture.js'
 
-const server = await testServer(), at = (test: (place: Place) => Promise<void>) => within(() => server.url, test), patience = 15_000
+const server = await testServer(), at = (test: (place: Place) => Promise<void>) => inPlace(() => server.url, test), patience = 15_000
 
 /** The statements of a commit, in their order. */
 const ofCommand: readonly (readonly [string, RegExp])[] = [
@@ -26,7 +26,7 @@ for (const [what, consumer, statements] of [['a command', '', ofCommand], ['an e
     assert.is((await send('a'))._tag, 'Right')
     await until('the first item in the journal', patience, async () => (await written(place, 'l')).journaled === 1)
 
-    const catching = way.seize(marks(consumer), fate), second = send('b')
+    const catching = seized(way, marks(consumer), fate), second = send('b')
     const { flight, pid } = await catching
     assert.is(flight.length, statements.length, flight.map(({ text }) => text).join('\n'))
     for (const [i, [, text]] of statements.entries()) assert.match(flight[i]!.text, text)

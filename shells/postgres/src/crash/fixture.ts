@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import type { AnyHandler, AnyTable, Draft, Options, Outcome } from '@lowtide/core'
 import { defaults } from '@lowtide/core'
 import { type NotHandled, type Sending, deployment, run } from '@lowtide/run'
-import { type Flight, type Proxy, freshDatabase, proxy } from '@lowtide/servers'
-import { right } from '@lowtide/testing'
+import { type Caught, type Fate, type Flight, type Proxy, freshDatabase, proxy } from '@lowtide/servers'
+import { right, within } from '@lowtide/testing'
 import type * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
 import { database } from '../database.js'
@@ -28,7 +28,7 @@ const childOf = async (told: Told): Promise<Child> => {
   let last = 0, ready = (): void => {}
   const begun = new Promise<void>((resolve, reject) => { ready = resolve; child.once('exit', (code, signal) => reject(new Error(`a process ended with ${signal ?? code} before it ran`))) })
   child.on('message', (m: { readonly ready: true } | { readonly id: number; readonly answer: Answer }) => { if ('ready' in m) ready(); else waiting.get(m.id)?.(m.answer) })
-  await begun
+  await within(30_000, 'the start of a process', () => begun)
   return {
     pid: child.pid!,
     send: (draft, o) => new Promise(resolve => { waiting.set(++last, resolve); child.send({ id: last, draft, o }, () => {}) }),
@@ -44,7 +44,7 @@ export interface Place {
   app(told?: Partial<Told>): Promise<CrashApp>
 }
 /** A database with the schema of these functions. `url`: of a server. */
-export const within = (server: () => string, test: (place: Place) => Promise<void>) => async (): Promise<void> => {
+export const inPlace = (server: () => string, test: (place: Place) => Promise<void>) => async (): Promise<void> => {
   const fresh = await freshDatabase(server()), ends: (() => Promise<unknown>)[] = [], pool = new pg.Pool({ connectionString: fresh.url, max: 2 }), { url } = fresh
   pool.on('error', () => {})
   try {
@@ -76,5 +76,7 @@ export const written = async ({ sql }: Place, list: string) => {
   }
 }
 export const expected = (...items: readonly string[]) => ({ items, tally: items.length, entries: items.toSorted(), tips: items.slice(-1), events: items, journal: items, journaled: items.length })
+/** The next flight of this kind, at the point of its fate. */
+export const seized = (way: Proxy, which: (flight: Flight) => boolean, fate: Fate): Promise<Caught> => within(20_000, 'a flight to seize', () => way.seize(which, fate))
 /** Whether a flight writes marks of this consumer. */
 export const marks = (consumer: string) => (flight: Flight): boolean => flight.some(({ text, params }) => /insert into \S+lowtide_inbox\b/.test(text) && params[0]!.includes(`"${consumer}"`))

@@ -3,7 +3,7 @@ import { type Postgres, postgres } from '@lowtide/servers'
 import { until } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type CrashApp, type Place, within } from './fixture.js'
+import { type CrashApp, type Place, inPlace } from './fixture.js'
 import { Note } from './functions/fixture.js'
 
 let server: Postgres | undefined
@@ -40,7 +40,7 @@ const books = async (place: Place, loads: readonly ReturnType<typeof load>[]): P
   assert.equal((await place.sql('select sum(n)::int as n from lowtide.tallies'))[0]!['n'], expected.reduce((sum, [, items]) => sum + items.length, 0))
   assert.equal((await place.sql(`select consumer, state, reason from lowtide.lowtide_parked where state <> 'failed'`)), [])
 }
-const on = (test: (place: Place, server: Postgres) => Promise<void>) => () => within(() => server!.url, place => test(place, server!))()
+const on = (test: (place: Place, server: Postgres) => Promise<void>) => () => inPlace(() => server!.url, place => test(place, server!))()
 
 test('all sessions are ended, again and again: no answer is wrong, and all recover', on(async place => {
   const app = await place.app(), front = await place.app({ process: 'front' }), loads = [load(app, 's'), load(front, 'p')]

@@ -2,10 +2,10 @@ import { testServer } from '@lowtide/servers'
 import { until } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Place, expected, within, written } from './fixture.js'
+import { type Place, expected, inPlace, written } from './fixture.js'
 import { Note } from './functions/fixture.js'
 
-const server = await testServer(), at = (test: (place: Place) => Promise<void>) => within(() => server.url, test), patience = 15_000, many = 100, bad = 42
+const server = await testServer(), at = (test: (place: Place) => Promise<void>) => inPlace(() => server.url, test), patience = 15_000, many = 100, bad = 42
 const test = suite('poison in a batch of 100')
 test.after(() => server.stop())
 

@@ -2,10 +2,10 @@ import { testServer } from '@lowtide/servers'
 import { until } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Place, within } from './fixture.js'
+import { type Place, inPlace } from './fixture.js'
 import { Note, list } from './functions/fixture.js'
 
-const server = await testServer(), at = (test: (place: Place) => Promise<void>) => within(() => server.url, test), patience = 30_000, callers = 300
+const server = await testServer(), at = (test: (place: Place) => Promise<void>) => inPlace(() => server.url, test), patience = 30_000, callers = 300
 const test = suite('a pool that is too small')
 test.after(() => server.stop())
 

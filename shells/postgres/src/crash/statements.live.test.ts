@@ -2,10 +2,10 @@ import { type Flight, testServer } from '@lowtide/servers'
 import { right, until } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Place, marks, within } from './fixture.js'
+import { type Place, marks, inPlace } from './fixture.js'
 import { Note } from './functions/fixture.js'
 
-const server = await testServer(), at = (test: (place: Place) => Promise<void>) => within(() => server.url, test), patience = 15_000
+const server = await testServer(), at = (test: (place: Place) => Promise<void>) => inPlace(() => server.url, test), patience = 15_000
 const test = suite('the statements of a unit')
 test.after(() => server.stop())
 
