@@ -7,7 +7,7 @@ import { type CrashApp, type Place, inPlace } from './fixture.js'
 import { Note } from './functions/fixture.js'
 
 let server: Postgres | undefined
-const test = suite('under load'), patience = 30_000, lists = 20, timeout = 5_000, late = 1_500
+const test = suite('under load'), patience = 30_000, lists = 20, told = ['accepted', 'unavailable', 'timeout', 'busy'], timeout = 5_000, late = 1_500
 test.before.each(async () => { server = await postgres() })
 test.after.each(async () => { await server?.stop() })
 
@@ -33,9 +33,19 @@ const load = (app: CrashApp, by: string) => {
   const all = Array.from({ length: lists }, (_, i) => caller(`${by}-l${i}`))
   return { items, kinds, sent: (): number => [...items.values()].reduce((sum, list) => sum + list.length, 0), end: async () => { on = false; await Promise.all(all); return { slowest: Math.max(...slow) } } }
 }
+/** What there is to know when something does not come to an end. */
+const standing = (place: Place) => Promise.all([
+  'select consumer, state, count(*)::int as n, min(reason) as reason from lowtide.lowtide_parked group by 1, 2',
+  'select c.*, (select count(*)::int from lowtide.lowtide_log l where l.channel = c.channel and l.partition = c.partition and (l.tx, l.n) > (c.tx, c.n)) as behind from lowtide.lowtide_consumers c',
+  'select *, until > clock_timestamp() as alive from lowtide.lowtide_instances', 'select pg_current_snapshot()::text as snapshot',
+  `select state, wait_event, backend_xmin, backend_xid, left(query, 60) as query from pg_stat_activity where application_name = 'lowtide' and state <> 'idle'`,
+].map(text => place.sql(text)))
 const books = async (place: Place, loads: readonly ReturnType<typeof load>[]): Promise<void> => {
   const expected = loads.flatMap(l => [...l.items]).toSorted(([a], [b]) => a < b ? -1 : 1), rows = async (table: string) => (await place.sql(`select list, items from lowtide.${table} order by list collate "C"`)).map(row => [row['list'], row['items']])
-  await until('the journals', patience, async () => JSON.stringify(await rows('journals')) === JSON.stringify(expected))
+  await until('the journals', patience, async () => JSON.stringify(await rows('journals')) === JSON.stringify(expected)).catch(async (e: unknown) => {
+    for (const table of ['lists', 'journals']) assert.equal(await rows(table), expected, table)
+    throw new Error(`${String(e)}; ${JSON.stringify(await standing(place))}`)
+  })
   assert.equal(await rows('lists'), expected)
   assert.equal((await place.sql('select sum(n)::int as n from lowtide.tallies'))[0]!['n'], expected.reduce((sum, [, items]) => sum + items.length, 0))
   assert.equal((await place.sql(`select consumer, state, reason from lowtide.lowtide_parked where state <> 'failed'`)), [])
@@ -50,7 +60,7 @@ test('all sessions are ended, again and again: no answer is wrong, and all recov
     await place.sql(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'lowtide' and datname = current_database()`)
   }
   for (const l of loads) await l.end()
-  for (const { kinds } of loads) assert.equal([...kinds.keys()].filter(kind => !['accepted', 'unavailable', 'timeout'].includes(kind)), [])
+  for (const { kinds } of loads) assert.equal([...kinds.keys()].filter(kind => !told.includes(kind)), [])
   await until('ready', patience, () => app.state() === 'ready' && front.state() === 'ready')
   await books(place, loads)
 }))
@@ -66,7 +76,7 @@ test('the server is killed and comes back: calls are answered in time, and the s
   const before = loads.map(l => l.sent())
   await until('answers again', patience, () => loads.every((l, i) => l.sent() > before[i]! + lists))
   for (const l of loads) assert.ok((await l.end()).slowest < timeout + late)
-  for (const { kinds } of loads) assert.equal([...kinds.keys()].filter(kind => !['accepted', 'unavailable', 'timeout'].includes(kind)), [])
+  for (const { kinds } of loads) assert.equal([...kinds.keys()].filter(kind => !told.includes(kind)), [])
   await books(place, loads)
 }))
 
