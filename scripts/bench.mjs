@@ -7,7 +7,7 @@ import { root } from './workspaces.mjs'
 const main = join(root, 'benchmarks/dist/main.js')
 
 try {
-  await build('benchmarks')
+  await build(['benchmarks'])
 } catch (error) {
   console.error(`npm run bench: ${error.message}`)
   process.exit(1)

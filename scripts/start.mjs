@@ -3,9 +3,13 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from './build.mjs'
 import { nearest } from './nearest.mjs'
+import { lasting } from './needs/lasting.mjs'
+import { migrated } from './needs/migrated.mjs'
+import { manifestOf, provided } from './needs/needs.mjs'
+import { saysAll } from './needs/told.mjs'
 import { root, workspaces } from './workspaces.mjs'
 
-const standard = 'gql-async', forFiles = 'basic-async'
+const standard = 'gql-postgres', inMemory = 'gql-async', forFiles = 'basic-async'
 
 const projects = workspaces().map(({ dir }) => dir)
   .filter(dir => dir.startsWith('projects/') && existsSync(join(root, dir, 'src/main.ts')))
@@ -13,10 +17,15 @@ const projects = workspaces().map(({ dir }) => dir)
 
 const help = `Runs a project of this repository, built first where that is needed.
 
-  npm start                                  ${standard}: GraphQL at http://127.0.0.1:4000/graphql
-  PORT=5000 npm start                        the same at another port; 0 takes a free one
+  npm start                                  ${standard}: GraphQL at http://127.0.0.1:4000/graphql, on a PostgreSQL that comes with it
+  npm start -- --fresh                       the same with no data; else they survive, in projects/${standard}/.data
+  PORT=5000 npm start                        at another port; 0 takes a free one. A second process shares the data of the first
+  DATABASE_URL=postgres://… npm start        on a database of yours, after: DATABASE_URL=postgres://… npx lowtide migrate --project ${standard}
+  npm start ${inMemory}                        GraphQL in memory
   npm start ${forFiles} -- customers.csv     the customers of a file
   npm start <project> -- [arguments]         a project; relative paths start where npm was called
+
+LOWTIDE_DATA=<folder> keeps the data of servers that come with a project below that folder.
 
 projects: ${projects.join(', ') || '(none)'}`
 
@@ -30,39 +39,67 @@ const unknown = name => {
   ].join('\n')
 }
 
-const tooMuch = args => `npm start: ${standard} takes no arguments, found '${args.join(' ')}'; its port is in the environment: PORT=5000 npm start`
+const tooMuch = (project, args) => `npm start: ${project} takes no arguments, found '${args.join(' ')}'; its port is in the environment: PORT=5000 npm start${project === standard ? '' : ` ${project}`}`
+const nothingToEmpty = project => `npm start: ${project} keeps no data that --fresh could empty`
 
-/** What to run, or nothing when there is only something to say. */
-const prepare = async ([first, ...rest]) => {
-  if (first === '--help' || first === '-h') return console.log(help)
-
-  const named = first !== undefined && !first.startsWith('-'), project = named ? first : standard
-  const args = named ? rest : first === undefined ? [] : [first, ...rest]
-  const fault = !projects.includes(project) ? unknown(project) : project === standard && args.length > 0 ? tooMuch(args) : undefined
-  if (fault !== undefined) {
-    process.exitCode = 2
-    return console.error(fault)
-  }
-
-  const main = join(root, 'projects', project, 'dist/main.js')
-  try {
-    await build(`projects/${project}`, existsSync(main) ? {} : { patience: 0 })
-  } catch (error) {
-    process.exitCode = 1
-    return console.error(`npm start: ${error.message}`)
-  }
-  return { main, args }
+/** Ends before anything has begun. */
+const refuse = (code, text) => {
+  process.exitCode = code
+  console.error(text)
+}
+const fail = error => {
+  if (!saysAll(error)) throw error
+  const migrate = error.code === 'SHELL' && /'lowtide migrate'/.test(error.message) ? `\nHere that is: npx lowtide migrate --project ${asked.project}` : ''
+  refuse(1, `npm start: ${error.message}${migrate}`)
 }
 
-const ready = await prepare(process.argv.slice(2))
-if (ready) {
+/** What is asked for: a project, its arguments, and whether its data shall be emptied first. */
+const askedOf = given => {
+  const [first, ...rest] = given, named = first !== undefined && !first.startsWith('-'), project = named ? first : standard, all = named ? rest : given
+  if (!projects.includes(project)) return { fault: unknown(project) }
+  const { needs, takes } = manifestOf(project), empties = needs.length > 0, args = empties ? all.filter(arg => arg !== '--fresh') : all
+  if (!takes && args.join() === '--fresh') return { fault: nothingToEmpty(project) }
+  if (!takes && args.length > 0) return { fault: tooMuch(project, args) }
+  return { project, args, needs, fresh: empties && (args.length < all.length || process.env.npm_config_fresh === 'true') } // `npm start --fresh`: npm takes it for its own
+}
+
+const given = process.argv.slice(2), asked = ['--help', '-h'].includes(given[0]) ? { help } : askedOf(given)
+
+const say = text => console.error(text)
+/** Only for somebody who waits at a terminal. */
+const progress = text => { if (process.stderr.isTTY) console.error(text) }
+
+/** What the project needs runs, and a database of ours has its tables. */
+const ready = async ({ project, main, fresh }, life) => {
+  const found = await provided(project, { fresh, say, progress })
+  life.holds(found)
+  for (const { mine, shared } of found) {
+    if (!mine || life.isOver()) continue
+    if (shared) say('Shares the PostgreSQL that runs already.')
+    const changes = await migrated(main), tables = changes.filter(name => name.startsWith('create table')).length
+    if (changes.length > 0) say(changes[0].startsWith('create schema') ? `Made the database: ${tables} tables.` : `Migrated the database: ${changes.join(', ')}.`)
+  }
+}
+
+const begin = async ({ project, args, needs, fresh }) => {
+  const main = join(root, 'projects', project, 'dist/main.js'), servers = needs.length > 0 ? ['components/servers'] : []
+  try { await build([`projects/${project}`, ...servers], existsSync(main) ? {} : { patience: 0 }) } catch (error) { return refuse(1, `npm start: ${error.message}`) }
+
   // The project takes over this process, so that signals, terminal, standard input and exit code are its own.
-  process.argv = [process.execPath, ready.main, ...ready.args]
-  process.chdir(process.env.INIT_CWD ?? process.cwd())
+  process.argv = [process.execPath, main, ...args]
   process.setSourceMapsEnabled(true)
-  try { await import(pathToFileURL(ready.main).href) } catch (error) {
-    if (error?.cause?.syscall === undefined && error?.code !== 'WIRING') throw error
-    process.exitCode = 1 // what the system refuses, as a port that is in use, and what wiring finds is told whole by the message
-    console.error(`npm start: ${error.message}`)
-  }
+  const life = needs.length > 0 ? lasting() : undefined
+  try {
+    if (life) {
+      await ready({ project, main, fresh }, life)
+      if (life.isOver()) return await life.end()
+      life.begins()
+    }
+    process.chdir(process.env.INIT_CWD ?? process.cwd())
+    await import(pathToFileURL(main).href)
+  } catch (error) { fail(error) }
 }
+
+if (asked.help) console.log(asked.help)
+else if (asked.fault) refuse(2, asked.fault)
+else await begin(asked)

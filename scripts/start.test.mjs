@@ -1,39 +1,22 @@
 // time limit: 120 s
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { running, serving } from './terminal.mjs'
 import { root } from './workspaces.mjs'
 
 const test = suite('npm start')
 
-/** As for somebody at a terminal of his own: what npm tells its scripts is left out. */
-const surroundings = more => ({ ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_(?!config_)|^INIT_CWD$|^NODE_OPTIONS$|^NODE_ENV$/i.test(name))), NO_COLOR: '1', ...more })
-
-/** A process, what it has printed, how it ends, and a wait for what it prints. */
-const running = (command, args, env = {}) => {
-  const child = spawn(command, args, { cwd: root, env: surroundings(env), stdio: ['pipe', 'pipe', 'pipe'] })
-  const said = { stdout: '', stderr: '' }, ended = once(child, 'close').then(([code, signal]) => ({ code: code ?? signal, ...said }))
-  for (const name of ['stdout', 'stderr']) child[name].setEncoding('utf8').on('data', text => { said[name] += text })
-  const prints = async pattern => {
-    for (const begun = Date.now(); !pattern.test(said.stdout); await new Promise(resolve => { setTimeout(resolve, 20) }))
-      if (child.exitCode !== null || Date.now() - begun > 30_000) throw new Error(`expected ${pattern} on standard output, found:\n${said.stdout}\n${said.stderr}`)
-    return pattern.exec(said.stdout)
-  }
-  return { child, ended, prints }
-}
 const start = (args, { input = '', ...env } = {}) => {
   const { child, ended } = running(process.execPath, ['scripts/start.mjs', ...args], env)
   child.stdin.end(input)
   return ended
 }
-const serving = /Lowtide serves GraphQL at (http:\S+)/
 
 for (const signal of ['SIGINT', 'SIGTERM']) test(`serves GraphQL at its port until ${signal}, given to npm, and ends with 0`, async () => {
-  const { child, ended, prints } = running('npm', ['start'], { PORT: '0' })
+  const { child, ended, prints } = running('npm', ['start', 'gql-async'], { PORT: '0' })
   try {
     const [, url] = await prints(serving)
     const [, shown] = await prints(/curl (\S+) /)
@@ -46,7 +29,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) test(`serves GraphQL at its port unt
 })
 
 test('what it prints can be pasted', async () => {
-  const { child, ended, prints } = running(process.execPath, ['scripts/start.mjs'], { PORT: '0' })
+  const { child, ended, prints } = running(process.execPath, ['scripts/start.mjs', 'gql-async'], { PORT: '0' })
   try {
     const [, call] = await prints(/ {2}(curl [^]*?)\n\n/)
     const { code, stdout } = await running('bash', ['-c', call], { CURL_HOME: join(root, 'scripts/docs') }).ended
@@ -65,7 +48,7 @@ test('a port that is in use, or none, is told in one line', async () => {
   await new Promise(resolve => { taken.listen(0, '127.0.0.1', resolve) })
   const { port } = taken.address()
   try {
-    assert.equal(await start([], { PORT: String(port) }), { code: 1, stdout: '', stderr: `npm start: graphql: port ${port} on 127.0.0.1 is in use; give another one (PORT=0 takes a free one)\n` })
+    assert.equal(await start(['gql-async'], { PORT: String(port) }), { code: 1, stdout: '', stderr: `npm start: graphql: port ${port} on 127.0.0.1 is in use; give another one (PORT=0 takes a free one)\n` })
   } finally { taken.close() }
 })
 
@@ -84,16 +67,17 @@ test('a project with standard input', async () => {
 test('help', async () => {
   for (const option of ['--help', '-h']) {
     const { code, stdout, stderr } = await start([option])
-    assert.match(stdout, /^Runs a project[^]*npm start +gql-async[^]*npm start basic-async -- customers\.csv[^]*projects: basic-async, gql-async\n$/)
+    assert.match(stdout, /^Runs a project[^]*npm start +gql-postgres[^]*npm start -- --fresh[^]*DATABASE_URL=postgres[^]*npm start gql-async[^]*npm start basic-async -- customers\.csv[^]*projects: basic-async, gql-async, gql-postgres\n$/)
     assert.equal([code, stderr], [0, ''])
   }
 })
 
 for (const [args, expected] of [
-  [['gql-asnyc'], `npm start: there is no project 'gql-asnyc'; the projects are: basic-async, gql-async.\nDid you mean 'npm start gql-async'?\n`],
-  [['package.json'], `npm start: there is no project 'package.json'; the projects are: basic-async, gql-async.\nTo give the file to a project: npm start basic-async -- package.json\n`],
-  [['--port', '5000'], `npm start: gql-async takes no arguments, found '--port 5000'; its port is in the environment: PORT=5000 npm start\n`],
-  [['gql-async', 'a.csv'], `npm start: gql-async takes no arguments, found 'a.csv'; its port is in the environment: PORT=5000 npm start\n`],
+  [['gql-asnyc'], `npm start: there is no project 'gql-asnyc'; the projects are: basic-async, gql-async, gql-postgres.\nDid you mean 'npm start gql-async'?\n`],
+  [['package.json'], `npm start: there is no project 'package.json'; the projects are: basic-async, gql-async, gql-postgres.\nTo give the file to a project: npm start basic-async -- package.json\n`],
+  [['--port', '5000'], `npm start: gql-postgres takes no arguments, found '--port 5000'; its port is in the environment: PORT=5000 npm start\n`],
+  [['gql-async', 'a.csv'], `npm start: gql-async takes no arguments, found 'a.csv'; its port is in the environment: PORT=5000 npm start gql-async\n`],
+  [['gql-async', '--fresh'], 'npm start: gql-async keeps no data that --fresh could empty\n'],
 ]) test(`npm start ${args.join(' ')}`, async () => assert.equal(await start(args), { code: 2, stdout: '', stderr: expected }))
 
 test.run()

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { guarantees } from '@lowtide/memory'
+import { guarantees as memory } from '@lowtide/memory'
+import { guarantees as postgres } from '@lowtide/postgres'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { root, workspaces } from '../workspaces.mjs'
@@ -17,12 +18,13 @@ test('the two commands of a fresh machine are lines of their own, as .ci/run exp
   for (const line of ['npm ci && npm start', 'npm ci && npm test']) assert.ok(lines.includes(line), `${doc} has no line '${line}' in a sh block`)
 })
 
-test('the guarantees are those that the memory shell exports', () => {
-  const table = tableOf(doc, 'guarantee')
-  sameNames(table, Object.keys(guarantees), 'the memory shell')
-  for (const { line, cells: [name, told] } of table.rows) {
-    const expected = guarantees[plain(name)].toLocaleString('en-US')
-    if (told !== expected) throw wrong(doc, line, `the memory shell guarantees ${name} '${expected}', found '${told}'`)
+test('the guarantees are those that the shells export', () => {
+  const table = tableOf(doc, 'guarantee'), shells = { memory, postgres }
+  for (const [name, guarantees] of Object.entries(shells)) sameNames(table, Object.keys(guarantees), `the ${name} shell`)
+  assert.equal(table.columns, ['guarantee', ...Object.keys(shells), 'which says'])
+  for (const { line, cells: [guarantee, ...told] } of table.rows) for (const [i, [name, guarantees]] of Object.entries(shells).entries()) {
+    const expected = guarantees[plain(guarantee)].toLocaleString('en-US')
+    if (told[i] !== expected) throw wrong(doc, line, `the ${name} shell guarantees ${guarantee} '${expected}', found '${told[i]}'`)
   }
 })
 

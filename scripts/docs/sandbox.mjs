@@ -1,21 +1,23 @@
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, realpath, symlink } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, realpath, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../workspaces.mjs'
 
 /**
  * A folder with what looks like a fresh clone, named `lowtide`, in which and beside which a reader may work. What is in the clone
- * already are links, except for the names that the reader makes.
+ * already are links, except for the names that the reader makes. Data of servers that a project brings are kept beside it, and are none at first.
  */
 export const freshClone = async made => {
   const place = await realpath(await mkdtemp(join(tmpdir(), 'lowtide-docs-')))
   await mkdir(join(place, 'lowtide'))
   for (const name of await readdir(root)) if (name !== '.git' && !made.includes(name)) await symlink(join(root, name), join(place, 'lowtide', name))
+  await chmod(place, 0o755) // root's servers are another user
+  process.env.LOWTIDE_DATA = join(place, 'data')
   return place
 }
 
-const ofNpm = /^npm_(?!config_)|^npm_config_(call|local_prefix|package)$|^INIT_CWD$|^NODE_OPTIONS$/i
+const ofNpm = /^npm_(?!config_)|^npm_config_(call|local_prefix|package)$|^INIT_CWD$|^NODE_OPTIONS$|^DATABASE_URL$/i
 /** As for somebody at a terminal of his own: not inside of `npm test`. */
 const surroundings = () => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !ofNpm.test(name))),

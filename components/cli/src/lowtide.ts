@@ -4,6 +4,7 @@ import { type Command, commandAmong, commandsOf, idsOf } from './command.js'
 import { helpOf, helpOfVerb } from './help.js'
 import { deploymentOf } from './load.js'
 import { parked } from './parked.js'
+import { prepared } from './prepare.js'
 import { type Project, projectOf } from './project.js'
 import { aborted } from './over-store.js'
 import { type Terminal, ownStreams, terminalOf } from './terminal.js'
@@ -20,7 +21,9 @@ const anywhere: Flags = { ...common, ...Object.assign({}, ...parked.map(({ flags
 interface Life { readonly signal: AbortSignal; stop(why: Trouble): void }
 
 const load = async (asked: string | undefined, { signal, stop }: Life): Promise<Loaded> => {
-  const project = projectOf(asked, process.cwd()), deployment = await Promise.race([aborted(signal), deploymentOf(project)])
+  const project = projectOf(asked, process.cwd())
+  await Promise.race([aborted(signal), prepared(project)])
+  const deployment = await Promise.race([aborted(signal), deploymentOf(project)])
   for (const name of ['uncaughtException', 'unhandledRejection'] as const) process.on(name, (e: unknown) => stop(troubleOf(e))) // of a client, which nobody awaits
   return { project, deployment }
 }

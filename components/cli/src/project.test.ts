@@ -1,7 +1,7 @@
 // time limit: 120 s
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -17,7 +17,7 @@ const repo = (projects: { readonly [name: string]: string }): string => {
 }
 const status = (cwd: string, project = ''): Promise<Ended> => begun([...(project === '' ? [] : ['--project', project]), 'status'], { cwd }).ended
 const well = { code: 0, stdout: 'the shelf stands well\n', stderr: '' }
-test.after(() => { for (const place of places) rmSync(place, { recursive: true, force: true }) })
+test.after(() => { for (const place of places) rmSync(place, { recursive: true, force: true, maxRetries: 10 }) }) // a server may just be ending there
 
 test('the only one is found, also from below, and from within', async () => {
   const place = repo({ shop: mains.shop })
@@ -101,8 +101,22 @@ test('another copy of @lowtide/run', async () => {
   assert.equal(await status(place), { ...well, stderr: 'a copy\n' })
 })
 
+test('package.json may name a module that prepares what a main needs', async () => {
+  const place = repo({ shop: `if (process.env.SHOP_PREPARED !== 'shop') throw new Error('nobody has prepared this')\n${mains.shop}` }), manifest = join(place, 'package.json'), module = join(place, 'prepare.mjs'), cannot = `lowtide: cannot prepare the project 'shop' by ${module}, as 'lowtide.prepare' of package.json says: `
+  writeFileSync(manifest, '{ "lowtide": { "prepare": "./prepare.mjs" } }')
+  assert.equal(await status(place), { code: 1, stdout: '', stderr: `${cannot}there is no such file\n` })
+  writeFileSync(module, 'export const nothing = 1')
+  assert.equal(await status(place), { code: 1, stdout: '', stderr: `${cannot}expected that it exports a function 'prepare'\n` })
+  writeFileSync(module, `export const prepare = async () => { throw new Error('the cellar is locked: ' + process.env.SHOP_URL) }`)
+  assert.match((await status(place)).stderr, `${cannot}the cellar is locked: postgres://keeper:***@`)
+  writeFileSync(module, `export const prepare = async ({ name, main }) => { console.log('prepares', main.endsWith('dist/main.js')); process.env.SHOP_PREPARED = name }`)
+  assert.equal(await status(place), { ...well, stderr: 'prepares true\n' })
+  writeFileSync(manifest, '{ "lowtide": { "prepare": 1 } }')
+  assert.match((await status(place)).stderr, /'lowtide' in .*package\.json must be as \{ "prepare": "\.\/prepare\.mjs" \}, found \{"prepare":1\}/)
+})
+
 const ended = async (command: string, args: readonly string[], cwd: string): Promise<Ended> => {
-  const child = spawn(command, args, { cwd, env: { PATH: process.env['PATH'], HOME: process.env['HOME'], npm_config_update_notifier: 'false' }, stdio: ['ignore', 'pipe', 'pipe'] }), said = { stdout: '', stderr: '' }
+  const child = spawn(command, args, { cwd, env: { PATH: process.env['PATH'], HOME: process.env['HOME'], LOWTIDE_DATA: process.env['LOWTIDE_DATA'], npm_config_update_notifier: 'false' }, stdio: ['ignore', 'pipe', 'pipe'] }), said = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) child[name].setEncoding('utf8').on('data', (text: string) => { said[name] += text })
   const [code] = await once(child, 'close') as [number]
   return { code, ...said }
@@ -111,6 +125,14 @@ test('npx lowtide, in this repository', async () => {
   const { code, stdout } = await ended('npx', ['--no-install', 'lowtide', '--project', 'gql-async', '--help'], root)
   assert.is(code, 0)
   assert.match(stdout, /verbs of 'gql-async', whose shell is 'memory':\n {2}\(none: all its state ends with its process\)/)
+})
+test('npx lowtide status, in this repository, of a project that needs a database: it runs for the command', async () => {
+  const place = repo({})
+  chmodSync(place, 0o755)
+  process.env['LOWTIDE_DATA'] = place
+  const { code, stderr } = await ended('npx', ['--no-install', 'lowtide', '--project', 'gql-postgres', 'status'], root)
+  assert.is(code, 1)
+  assert.match(stderr, /PostgreSQL did not run: it runs for this command\.\nlowtide: \[postgres\] cannot tell the status of schema 'lowtide': expected Lowtide's tables in it, found none; run 'lowtide migrate' for this project\n$/)
 })
 test('before the build it says so', async () => {
   const place = repo({})

@@ -9,17 +9,20 @@ export interface Project { readonly name: string; readonly main: string }
 const standard = 'dist/main.js'
 const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory()
 
-/** `"lowtide": { "project": "./dist/main.js" }` of a folder's package.json. */
-const declared = (dir: string): string | undefined => {
+/** A text in `"lowtide": { … }` of a folder's package.json. */
+const told = (dir: string, name: 'project' | 'prepare', as: string): string | undefined => {
   const path = join(dir, 'package.json')
   if (!existsSync(path)) return undefined
   const found = ((): unknown => { try { return JSON.parse(readFileSync(path, 'utf8')) } catch (e) { throw trouble(1, `cannot read ${path}: ${e instanceof Error ? e.message : String(e)}`) } })()
   const lowtide = typeof found === 'object' && found !== null && 'lowtide' in found ? found.lowtide : undefined
-  if (lowtide === undefined) return undefined
-  const project = typeof lowtide === 'object' && lowtide !== null && 'project' in lowtide ? lowtide.project : undefined
-  if (typeof project !== 'string' || project === '') throw usage(`'lowtide' in ${path} must be as { "project": "./${standard}" }, found ${JSON.stringify(lowtide)}`)
-  return join(dir, project)
+  const entries = typeof lowtide === 'object' && lowtide !== null ? new Map<string, unknown>(Object.entries(lowtide)) : undefined
+  if (lowtide === undefined || entries?.has(name) === false) return undefined
+  const value = entries?.get(name)
+  if (typeof value !== 'string' || value === '') throw usage(`'lowtide' in ${path} must be as { "${name}": "./${as}" }, found ${JSON.stringify(lowtide)}`)
+  return join(dir, value)
 }
+/** Its main. */
+const declared = (dir: string): string | undefined => told(dir, 'project', standard)
 const inFolder = (dir: string): Project => ({ name: basename(dir), main: declared(dir) ?? join(dir, standard) })
 
 const upward = (from: string): readonly string[] => dirname(from) === from ? [from] : [from, ...upward(dirname(from))]
@@ -50,3 +53,7 @@ const found = (from: string): Project => {
 
 /** The project that is meant: the one asked for, or the one where we stand. */
 export const projectOf = (asked: string | undefined, from: string): Project => built(asked === undefined ? found(from) : named(asked, from), from)
+
+/** The module that sees to what a project needs before its main is read: named by the nearest package.json at or above it that names one. */
+export const preparation = ({ main }: Project): string | undefined =>
+  upward(dirname(main)).map(dir => told(dir, 'prepare', 'prepare.mjs')).find(path => path !== undefined)

@@ -1,6 +1,8 @@
 const names = /pass|pwd|secret|token|credential|private|api_?key|access_?key/i
 /** Who and where is told openly, also where somebody took it for the password: `PGUSER=postgres`. */
 const open = /user|name|host|database|role/i
+/** Of a shell: `PWD` is no password. */
+const workingFolder = /^(OLD)?PWD$/
 /** Letters: shorter ones are words that stand anywhere, as `true`. */
 const shortest = 6
 const hidden = '***'
@@ -10,7 +12,7 @@ const decoded = (text: string): string => { try { return decodeURIComponent(text
 
 /** The passwords of an environment: of variables by their names, and of URLs. */
 export const secretsOf = (env: NodeJS.ProcessEnv): readonly string[] => {
-  const all = Object.entries(env).flatMap(([name, value = '']) => [{ name, value, url: urlOf(value) }])
+  const all = Object.entries(env).filter(([name]) => !workingFolder.test(name)).map(([name, value = '']) => ({ name, value, url: urlOf(value) }))
   const told = new Set(all.flatMap(({ name, value, url }) => [...(open.test(name) && !names.test(name) ? [value] : []), ...(url ? [decoded(url.username), url.hostname, url.pathname.slice(1)] : [])]))
   const found = all.flatMap(({ name, value, url }) => url ? [url.password, decoded(url.password)] : names.test(name) ? [value] : [])
   return [...new Set(found)].filter(value => value.length >= shortest && !told.has(value)).toSorted((a, b) => b.length - a.length)

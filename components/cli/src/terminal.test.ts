@@ -37,6 +37,7 @@ test('a result and an error are each told once, for people or as JSON', async ()
 
 test('passwords are taken out wherever they stand', () => {
   const env = { DATABASE_URL: 'postgres://ann:p%40ss%2Fword@db:5432/x', SMTP_PASSWORD: 'swordfish', PGUSER: 'postgres', PGPASSWORD: 'postgres', API_TOKEN: 'abc', PORT: '4000' }
+  assert.equal(secretsOf({ PWD: '/home/ann/lowtide', OLDPWD: '/home/ann' }), [], 'a shell keeps no password there')
   assert.equal(secretsOf(env), ['p%40ss%2Fword', 'p@ss/word', 'swordfish'], 'not who and where, nor what is too short to be one')
   for (const [text, expected] of [
     ['cannot reach postgres://ann:p%40ss%2Fword@db:5432/x', 'cannot reach postgres://ann:***@db:5432/x'],

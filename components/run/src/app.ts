@@ -30,7 +30,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const running = [...mine, ...performers]
 
   const opened = await d.shell.open(plan)()
-  if (E.isLeft(opened)) throw new Error(`${where} the shell '${d.shell.name}' cannot start: ${opened.left.failure}`)
+  if (E.isLeft(opened)) throw Object.assign(new Error(`${where} the shell '${d.shell.name}' cannot start: ${opened.left.failure}`), { code: 'SHELL' })
   const { store, transport } = opened.right, { unitLimit } = d.shell.guarantees
   const sources = new Map(running.map(({ name }) => [name, `${d.name}/${name}`]))
   const env = { store, tables, ports, bindings: d.ports, log: runtime.log, fanOut: options.fanOut, unitLimit, source: (handler: string) => sources.get(handler) ?? d.name, instance: runtime.newId(), ...(o.overlay && { overlay: o.overlay }) }

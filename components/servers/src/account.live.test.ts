@@ -4,7 +4,7 @@ import { within } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { folders, refused, starter, value } from './fixture.js'
-import { postgres } from './index.js'
+import { barred, isServed, postgres } from './index.js'
 
 // Which of them run is said by their names: root tries both, others can be themselves only.
 const test = suite('the user of a server')
@@ -50,6 +50,15 @@ if (root) {
       + `choose a folder outside of '${home}' (TMPDIR for temporary ones), or start as an unprivileged user`)
   })
 
+  test('is told beforehand that it may not, where that folder is not there yet', async () => {
+    const home = make(), folder = join(home, 'shop/postgres')
+    assert.is(await barred(folder), undefined)
+    chmodSync(home, 0o700)
+    assert.is(await barred(folder), `uid 65534, as which root's server runs, may not enter '${home}'`)
+    chownSync(home, ann, ann)
+    assert.is(await barred(folder), undefined, 'the server would run as the owner')
+  })
+
   test('a folder of somebody else is refused, with its path', async () => {
     const home = make(), folder = join(home, 'postgres')
     await postgres({ folder }).then(server => server.stop())
@@ -65,5 +74,15 @@ if (root) {
     assert.equal(readdirSync(folder).toSorted(), ['data', 'password', 'postgres.log'])
   })
 }
+
+test('a folder is served as long as a server lives on it', async () => {
+  const folder = join(make(), 'postgres')
+  assert.is(isServed(folder), false)
+  const server = await postgres({ folder })
+  assert.is(isServed(folder), true)
+  assert.is(await barred(folder), undefined)
+  await server.stop()
+  assert.is(isServed(folder), false)
+})
 
 test.run()

@@ -27,6 +27,12 @@ export const running = async (folder: string): Promise<string | undefined> => {
   }
 }
 
+/** Whether a server lives on a folder, also when it does not answer: it may be starting, or stopping. */
+export const isServed = (folder: string): boolean => {
+  const lock = readLock(siteIn(resolve(folder)).data)
+  return lock !== undefined && serves(lock.pid)
+}
+
 export const inUse = ({ data, folder }: Site): Error | undefined => {
   const lock = readLock(data)
   if (!lock || !serves(lock.pid)) return undefined

@@ -7,6 +7,7 @@ export * from './ports.js'
 export * from './invite.js'
 export * from './queries.js'
 export * from './schema.js'
+export * from './example.js'
 
 /** What a deployment takes. */
 export const functions = { inviteCustomer, customerView, welcome, invited, customer, customersPage }

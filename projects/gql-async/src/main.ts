@@ -1,16 +1,17 @@
-import { customerView, functions, inviteCustomer, typeDefs, welcome } from '@lowtide/customers'
+import { customerView, example, functions, greeting, inviteCustomer, typeDefs, welcome } from '@lowtide/customers'
 import { graphql } from '@lowtide/graphql'
 import { memory } from '@lowtide/memory'
 import { deployment, run } from '@lowtide/run'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { example, greeting } from './greeting.js'
+
+const page = process.env['NODE_ENV'] !== 'production'
 
 await run(deployment({
   name: 'gql-async',
   functions: [functions],
   shell: memory(),
   processes: {
-    front: [graphql({ typeDefs, port: process.env['PORT'], example, listening: url => console.log(greeting(url)) })],
+    front: [graphql({ typeDefs, port: process.env['PORT'], example, listening: url => console.log(greeting(url, { page })) })],
     handlers: [inviteCustomer, welcome],
     projector: [customerView],
   },

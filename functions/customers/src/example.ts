@@ -15,8 +15,8 @@ subscription Invitations {
 }
 `
 
-/** What a newcomer reads once requests are served. */
-export const greeting = (url: string, page = process.env['NODE_ENV'] !== 'production'): string => `Lowtide serves GraphQL at ${url}
+/** What a newcomer reads once requests are served. `page`: whether a browser finds GraphiQL there. */
+export const greeting = (url: string, { page }: { readonly page: boolean }): string => `Lowtide serves GraphQL at ${url}
 
 ${page ? 'Open it in a browser, or paste' : 'Paste'}:
 

@@ -1,0 +1,21 @@
+import { customerView, example, functions, greeting, inviteCustomer, typeDefs, welcome } from '@lowtide/customers'
+import { graphql } from '@lowtide/graphql'
+import { postgres } from '@lowtide/postgres'
+import { deployment, run } from '@lowtide/run'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import { databaseUrl } from './database-url.js'
+
+const page = process.env['NODE_ENV'] !== 'production'
+
+await run(deployment({
+  name: 'gql-postgres',
+  functions: [functions],
+  shell: postgres({ url: databaseUrl(process.env['DATABASE_URL']) }),
+  processes: {
+    front: [graphql({ typeDefs, port: process.env['PORT'], example, listening: url => console.log(greeting(url, { page })) })],
+    handlers: [inviteCustomer, welcome],
+    projector: [customerView],
+  },
+  ports: { mail: { effect: ({ to, template }) => TE.fromIO(() => console.log(`a mail '${template}' would go to ${to}`)) } },
+  options: { grace: 4_000 }, // ends within 5 s of SIGTERM
+}))
