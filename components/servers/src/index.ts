@@ -1,6 +1,7 @@
 export { barred } from './account.js'
 export { type FreshDatabase, freshDatabase } from './fresh-database.js'
 export { type Postgres, postgres, type PostgresOptions } from './postgres.js'
+export { type Caught, type Fate, type Flight, type Flown, type Proxy, proxy } from './proxy.js'
 export { isServed, running } from './running.js'
 export type { Server } from './server.js'
 export type { Settings } from './settings.js'
