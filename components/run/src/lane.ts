@@ -19,7 +19,7 @@ const shut: Settled = E.left({ failure: 'this process is closing', retry: true, 
  * the retries are over (full-jitter backoff: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); other keys go on.
  */
 export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
-  const queue: Job[] = [], waiting = new Map<string, Job[]>(), held = new Map<string, string>(), idle: (() => void)[] = [], retries = new Map<Job, () => void>()
+  const queue: Job[] = [], waiting = new Map<string, Job[]>(), held = new Map<string, string>(), idle: (() => void)[] = [], retries = new Map<Job, () => void>(), away = new Set<Job>()
   let busy = false, open = 0, closed = false
 
   const kick = (): void => {
@@ -53,6 +53,8 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
 
   const settled = (job: Job, ticket: Ticket, why: { last?: Failure; away: number }, result: Settled): void => {
     if (E.isRight(result)) {
+      for (const other of away) { retries.get(other)?.(); retries.delete(other); submit(other) } // what was away is back: nobody waits out his backoff
+      away.clear()
       if (job.do === 'park' && job.parked!.state !== 'failed') held.set(job.key, job.parked!.partition)
       return end(job, ticket, why.last ? E.left(why.last) : result)
     }
@@ -68,7 +70,8 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
     if (patient) why.away++; else job.attempts++ // an outage is no message's fault: nothing parks for it, however long it takes
     if (job.do !== 'run' || patient || (failure.retry && redrive === undefined && job.attempts <= times)) {
       job.losses = 0
-      retries.set(job, runtime.after(runtime.random() * Math.min(options.backoffCap, options.backoffBase * 2 ** (job.attempts + why.away - 1)), () => { retries.delete(job); submit(job) }))
+      if (patient) away.add(job)
+      retries.set(job, runtime.after(runtime.random() * Math.min(options.backoffCap, options.backoffBase * 2 ** (job.attempts + why.away - 1)), () => { retries.delete(job); away.delete(job); submit(job) }))
       return undefined
     }
     if (failure.unavailable && !job.slot && redrive === undefined) return end(job, ticket, result) // its caller is told, and may send the id again
@@ -104,6 +107,7 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
       const left = [...queue.splice(0), ...retries.keys()]
       for (const stop of retries.values()) stop()
       retries.clear()
+      away.clear()
       for (const job of left) job.settle(shut)
     },
   }

@@ -15,7 +15,7 @@ export interface PostgresOptions {
   readonly url: string
   /** Where Lowtide's tables and those of the functions stand; default `lowtide`. */
   readonly schema?: string
-  /** Connections at most, and one more that listens; who needs one waits for it. Default 10. */
+  /** Connections at most, and two more: one listens, one keeps the leases. Who needs one waits for it. Default 10. */
   readonly connections?: number
   /** Milliseconds for which a statement waits for a lock before its unit is tried again in parts; default 5,000. */
   readonly lockTimeout?: number
@@ -38,13 +38,14 @@ export const postgres = ({ url, schema = 'lowtide', connections = 10, lockTimeou
     open: ({ tables, runtime, options }) => async () => {
       const db = database(access, text => runtime.log('warn', text)), inspected = await inspect(db, access, { tables, options })()
       if (E.isLeft(inspected)) { await db.close(); return inspected }
-      const { shift, partitions } = inspected.right, news = newsroom({ db, runtime, options }), log = transport({ db, runtime, options, newsroom: news, shift, partitions, batch })
+      const keeper = database({ ...access, connections: 1 }, text => runtime.log('warn', text))
+      const { shift, partitions } = inspected.right, news = newsroom({ db, runtime, options }), log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch })
       let closing: Promise<void> | undefined
       return E.right({
         transport: log,
         store: store({ db, shift, partitions, tables, newId: runtime.newId, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
         drain: () => Promise.resolve(), // all of it is on disk: another process goes on
-        close: () => closing ??= log.close().then(() => news.close()).then(() => db.close()),
+        close: () => closing ??= log.close().then(() => news.close()).then(() => Promise.all([keeper.close(), db.close()])).then(() => {}),
       })
     },
   }

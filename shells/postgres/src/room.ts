@@ -35,7 +35,7 @@ export const room = ({ db, newsroom, runtime, options }: Given): Room => {
         from ${db.at('lowtide_consumers')} c where c.consumer = live.name and c.channel = u.channel) x
       group by live.name) g on true
     group by u.channel`)
-  let measuring = false, next = 0, closed = false, stopTimer: (() => void) | undefined, stopWatch: (() => void) | undefined, stopLook: (() => void) | undefined
+  let measuring = false, away = false, next = 0, closed = false, stopTimer: (() => void) | undefined, stopWatch: (() => void) | undefined, stopLook: (() => void) | undefined
 
   const levelOf = (channel: string): Level => {
     let level = levels.get(channel)
@@ -44,6 +44,7 @@ export const room = ({ db, newsroom, runtime, options }: Given): Room => {
   }
   const guess = ({ lag, wrote, passed, early }: Level): number => lag + Math.max(wrote, passed + early)
   const pass = (channels: readonly Channel[]): boolean => {
+    if (away) return true // they meet the outage themselves, and are told of it: 'busy' would be another story
     for (const { channel } of channels) if (guess(levelOf(channel)) >= buffer) return false
     for (const { channel } of channels) { levelOf(channel).passed++; check(channel) }
     return true
@@ -79,6 +80,7 @@ export const room = ({ db, newsroom, runtime, options }: Given): Room => {
     try {
       const [landed] = await db.fly([{ statement: measure, params: [channels, buffer] }])
       trouble.over()
+      away = false
       for (const [channel, lag] of landed!.rows) {
         const level = levelOf(channel!), { wrote, passed } = before.get(channel!)!
         level.lag = Number(lag)
@@ -86,10 +88,11 @@ export const room = ({ db, newsroom, runtime, options }: Given): Room => {
         level.passed -= passed
         level.early = Math.max(0, passed + Math.floor(level.early / 2) - wrote)
       }
-    } catch (e) { wait = trouble.failed(e) }
+    } catch (e) { wait = trouble.failed(e); away = true }
     next = begun + Math.max(pause, rest * (runtime.now() - begun))
     if (closed) return
-    if (wait !== undefined) { // nothing is known: who waits goes on waiting
+    if (wait !== undefined) {
+      sweep()
       for (const channel of channels) due.add(channel)
       stopTimer?.()
       stopTimer = runtime.after(wait, () => { stopTimer = undefined; measuring = false; plan() })

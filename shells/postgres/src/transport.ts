@@ -15,6 +15,8 @@ import { room } from './room.js'
 
 export interface TransportGiven {
   readonly db: Database; readonly runtime: Runtime; readonly options: Options; readonly newsroom: Newsroom
+  /** For leases alone: behind callers they would run out. Default: `db`. */
+  readonly keeper?: Database
   /** Added to each transaction's id: one number for a database, 0 where its log was begun on it. */
   readonly shift: number
   /** Of each channel; one number for a database. */
@@ -33,7 +35,7 @@ export interface LogTransport extends Transport {
 }
 
 /** Channels on the log: partitions with fenced owners, news as hints, polling underneath. */
-export const transport = ({ db, runtime, options, newsroom, shift, partitions, batch = 500 }: TransportGiven): LogTransport => {
+export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, partitions, batch = 500 }: TransportGiven): LogTransport => {
   const log = logOf(db, shift), intake = room({ db, newsroom, runtime, options }), write = publisher(db, log, partitions)
   const subscriptions = new Set<{ close(): Promise<void>; moved?(): void }>()
   const reads = readers({ db, log, runtime, options, limit: Math.min(batch, options.buffer), moved: () => {
@@ -41,7 +43,7 @@ export const transport = ({ db, runtime, options, newsroom, shift, partitions, b
     for (const { moved } of subscriptions) moved?.()
   } })
   const members = membership({
-    ownership: ownership(db, shift, options.lease), newsroom, runtime, options, partitions, end: reads.remove,
+    ownership: ownership(keeper, shift, options.lease), newsroom, runtime, options, partitions, end: reads.remove,
     begin: (by, { channel, partition, fence, after }) => {
       const one = reading({ by, channel, partition, fence, after, runtime, options, wake: reads.wake })
       reads.add(one)
