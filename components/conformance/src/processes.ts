@@ -28,26 +28,46 @@ export const serve = (site: (given: never) => Pick<Site, 'join'>): void => {
 const ended = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
 const end = (child: ChildProcess): Promise<void> => ended(child) ? Promise.resolve() : new Promise(resolve => { child.once('exit', () => resolve()); child.kill('SIGKILL') })
 
+/** Processes that wait to be instances: one loads its modules while the test before goes on. They end with this process. */
+const ready = (script: URL, args: readonly string[]) => {
+  let spare: ChildProcess | undefined
+  const made = (): ChildProcess => {
+    const child = fork(script, [...args], { stdio: 'inherit' })
+    child.unref()
+    child.channel?.unref()
+    return child
+  }
+  return (): ChildProcess => {
+    const child = spare !== undefined && !ended(spare) ? spare : made()
+    spare = made()
+    child.ref()
+    child.channel?.ref()
+    return child
+  }
+}
+
 /** A world whose instances are processes: they are killed, stopped and continued, and time is real. */
-export const processes = (script: URL, open: (o: { readonly partitions: number }) => Promise<Ground>, args: readonly string[] = []): Make => async o => {
-  const ground = await open(o), children = new Set<ChildProcess>()
-  return {
-    ...ground, clock: real,
-    start: async (start, outside): Promise<Instance> => {
-      const child = fork(script, [...args], { stdio: 'inherit' })
-      const there = remote(frame => { if (child.connected) child.send(frame) }, { ask: outside.ask, effect: outside.effect })
-      children.add(child)
-      child.on('message', frame => there.hear(frame as Frame))
-      await Promise.race([there.call('start', start, ground.given), new Promise(resolve => { child.once('exit', resolve) })])
-      return {
-        call: (operation, args) => there.call('call', operation, args),
-        crash: () => end(child), pause: async () => { child.kill('SIGSTOP') }, resume: async () => { child.kill('SIGCONT') },
-        close: async () => { await there.call('close') }, crashed: () => ended(child),
-      }
-    },
-    close: async () => {
-      await Promise.all([...children].map(end))
-      await ground.close()
-    },
+export const processes = (script: URL, open: (o: { readonly partitions: number }) => Promise<Ground>, args: readonly string[] = []): Make => {
+  const next = ready(script, args)
+  return async o => {
+    const ground = await open(o), children = new Set<ChildProcess>()
+    return {
+      ...ground, clock: real,
+      start: async (start, outside): Promise<Instance> => {
+        const child = next(), there = remote(frame => { if (child.connected) child.send(frame) }, { ask: outside.ask, effect: outside.effect })
+        children.add(child)
+        child.on('message', frame => there.hear(frame as Frame))
+        await Promise.race([there.call('start', start, ground.given), new Promise(resolve => { child.once('exit', resolve) })])
+        return {
+          call: (operation, args) => there.call('call', operation, args),
+          crash: () => end(child), pause: async () => { child.kill('SIGSTOP') }, resume: async () => { child.kill('SIGCONT') },
+          close: async () => { await there.call('close') }, crashed: () => ended(child),
+        }
+      },
+      close: async () => {
+        await Promise.all([...children].map(end))
+        await ground.close()
+      },
+    }
   }
 }

@@ -1,7 +1,7 @@
 import { type AnyDecider, bodyOf } from '@lowtide/core'
 import {
-  Append, Claim, Join, Leave, OpenAccount, Priced, Transfer,
-  accounts, append, bell, claim, join, journal, journals, leave, listView, lists, members, openAccount, priceList, prices, slots, transfer, views,
+  Append, Claim, Join, Leave, Noted, OpenAccount, Priced, Transfer,
+  accounts, append, bell, claim, counters, join, journal, journals, leave, listView, lists, members, openAccount, priceList, prices, slots, transfer, views,
 } from '../functions.js'
 import type { Node } from '../node.js'
 import { type Trial, law } from '../trial.js'
@@ -34,6 +34,7 @@ export const replayed = law(12, 'replay', {
     const list = t.id('list'), node = await t.start(around), items = numbered(5)
     for (const item of items) await node.send(Append({ list, item, later: 'asked', does: ['ring', 'tell'] }))
     await t.becomes(async () => [t.done(bell.port).length, (await t.row(journals, list))?.items.length], [5, 5], 'the effects and the journal')
+    await t.becomes(async () => [(await t.row(counters, list))?.n, (await t.channel(Noted)).length], [5, 5], 'the counter and the notes')
     const types = around.flatMap(h => [...h.in, ...h.out])
     const told = async () => ({ asked: t.outside.asked.length, done: t.outside.done.length, messages: (await Promise.all(types.map(t.channel))).map(m => m.length) })
     const before = await told()
