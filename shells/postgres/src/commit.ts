@@ -80,15 +80,16 @@ export const committing = ({ db, shift, partitions, shapes, tables, told }: Comm
     const at = partitionsOf(unit.emits, partitions), places = new Map(unit.emits.map(({ channel, message }, n) => [message.id, [channel, at[n]!, n] as const]))
     const marks = unit.marks.length > 1 ? [...unit.marks].sort(byId) : unit.marks, kept = new Map<Mark, Kept>()
     for (const mark of marks) if (mark.outcome) kept.set(mark, keptOf(mark.outcome, event => places.get(event.id)))
+    const gate = checking.length > 0 ? 'gated' : 'free'
     let tx: number | undefined
-    if (marks.length > 0) { tx = steps.length; steps.push(write.marks(marks, marks.map(m => kept.has(m) ? JSON.stringify(kept.get(m)) : null))) }
+    if (marks.length > 0) { tx = steps.length; steps.push(write.marks(marks, marks.map(m => kept.has(m) ? JSON.stringify(kept.get(m)) : null), gate)) }
     for (const { shape, rows } of parts) if (rows.remove.length > 0) steps.push(write.remove(shape, rows.remove)) // what they free, the next ones may take
     for (const { shape, rows } of parts) if (rows.update.length > 0) steps.push(write.update(shape, rows.update))
     for (const { shape, rows } of parts) {
       if (rows.add.length > 0) steps.push(write.add(shape, rows.add, columnsOf(rows.add)))
-      if (rows.insert.length > 0) steps.push(write.insert(shape, rows.insert))
+      if (rows.insert.length > 0) steps.push(write.insert(shape, rows.insert, gate))
     }
-    if (unit.emits.length > 0) { tx ??= steps.length; steps.push(write.emits(unit.emits, at)) }
+    if (unit.emits.length > 0) { steps.push(write.emits(unit.emits, at, gate, tx === undefined)); tx ??= steps.length - 1 }
     if (unit.parks.length > 0) steps.push(write.parks(unit.parks))
     if (unit.unparks.length > 0) steps.push(write.unparks(unit.unparks))
     const moved = unit.checkpoints.filter((c): c is typeof c & { readonly position: string } => c.position !== undefined)
