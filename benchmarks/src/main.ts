@@ -7,9 +7,10 @@ import { abuse } from './http/abuse.js'
 import { floor } from './http/floor.js'
 import { mutation } from './http/mutation.js'
 import { peers } from './peers.js'
+import { postgres } from './postgres/index.js'
 import { jsonLine, table } from './report.js'
 
-const benchmarks: readonly Benchmark[] = [...command, ...batching, growth, ...peers, floor, mutation, abuse]
+const benchmarks: readonly Benchmark[] = [...command, ...batching, growth, ...peers, floor, mutation, abuse, ...postgres]
 const usage = 'usage: npm run bench [name] -- [--json] [--quick]; a name is the beginning of a figure\'s name'
 
 const main = async (): Promise<void> => {

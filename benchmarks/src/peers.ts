@@ -9,12 +9,13 @@ import { type Inviter, typedOf } from './inviter.js'
 import { lowtide } from './lowtide.js'
 import { type Side, callers, inTurns } from './rounds.js'
 
-const folder = new URL('../peers/', import.meta.url), loops = 64
+export const folder = new URL('../peers/', import.meta.url)
+const loops = 64
 type Make = () => Promise<Inviter>
 type Peer = (validate: (value: unknown) => unknown) => Promise<Inviter>
 
 /** They stand outside of the workspaces, so that nobody who does not ask for them has to install them. */
-const install = async (): Promise<void> => {
+export const install = async (): Promise<void> => {
   console.error('installing what Lowtide is measured beside (npm ci in benchmarks/peers) …')
   const npm = process.env['npm_execpath'], [file, ...before] = npm?.endsWith('.js') ? [process.execPath, npm] : ['npm']
   const child = spawn(file!, [...before, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: fileURLToPath(folder), stdio: ['ignore', 'pipe', 'pipe'] })

@@ -22,3 +22,6 @@ export const table = (names: readonly string[]) => {
     line: (f: Figure): string => line(f.name, [short(f.value), f.unit, short(f.baseline), f.ratio.toFixed(2), `${f.range[0].toFixed(2)}-${f.range[1].toFixed(2)}`, told(f.target), String(f.runs)]) + (meets(f) ? '' : '  missed'),
   }
 }
+
+/** What goes on, for whoever watches a terminal: some figures take minutes. */
+export const progress = (text: string): void => { if (process.stderr.isTTY) console.error(`  ${text}`) }

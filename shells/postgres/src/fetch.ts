@@ -18,7 +18,7 @@ const exact = (shape: Shape, columns: readonly string[], by: string): Group => {
   const slots: number[] = [], values = columnar(shape, columns)
   return {
     slots, add: ({ ask }) => values.add((ask as { readonly key: Row }).key),
-    step: () => ({ statement: shape.kept(by, () => `select u.o, ${shape.select} from unnest(${values.text(1)}) with ordinality u(${named(columns, 'k')}, o) join ${shape.at} t on ${same(columns, 'k')}`), params: values.params }),
+    step: () => ({ statement: shape.kept(slots.length === 1 ? `${by} one` : by, () => `select u.o, ${shape.select} from ${values.rows('k', true)} join ${shape.at} t on ${same(columns, 'k')}`), params: values.given() }),
     answer: ({ rows }, to) => { for (const cells of rows) to[slots[Number(cells[0]) - 1]!]!.push(shape.fact(cells, 1)) },
   }
 }

@@ -5,6 +5,6 @@
 export const shut = `set_config('lowtide.gate', 'shut', true)`
 export const open = `coalesce(current_setting('lowtide.gate', true), '') <> 'shut'`
 /** The id of this transaction as the log counts. `shift` is added where the rows came from a server that had counted further. */
-export const txOf = (shift: number): string => shift === 0 ? 'pg_current_xact_id()::text::bigint' : `(pg_current_xact_id()::text::bigint + ${shift}::bigint)`
+export const txOf = (shift: number): string => shift === 0 ? '(select pg_current_xact_id()::text::bigint)' : `(select pg_current_xact_id()::text::bigint + ${shift}::bigint)`
 /** Below it no transaction is running any more: what is there is all that will ever be there. */
 export const watermarkOf = (shift: number): string => shift === 0 ? 'pg_snapshot_xmin(pg_current_snapshot())::text::bigint' : `(pg_snapshot_xmin(pg_current_snapshot())::text::bigint + ${shift}::bigint)`

@@ -2,27 +2,31 @@ import type { Checkpoint, Emit, Mark, Parked, Write } from '@lowtide/core'
 import { whole } from './checks.js'
 import { open } from './gate.js'
 import { partitionOf, placeOf } from './position.js'
-import { type Shape, columnar, named, same } from './shape.js'
+import { type Shape, apart, between, columnar, jsons, named, rowsOf, same } from './shape.js'
 import { type Step, identifier, statements } from './statement.js'
 
 // Every statement ends with the gate: shut by a check, it writes nothing.
 
-/** What JSON never holds as it is, so that texts of JSON need no quoting in an array: a tenth of this process' time at large batches. */
-const between = '\u001e'
+/** `jsons`, together. */
 const joined = (texts: readonly (string | null)[]): string => texts.map(text => text ?? '').join(between)
-const apart = (param: number): string => `string_to_array($${param}, E'\\x1e', '')`
 
 /** Ends the transaction where fewer rows were written than had been found: somebody had written past the locks. */
 const must = (written: string, count: string, schema: string, what: string): string => `with w as (${written} returning 1) select ${schema}.lowtide_must(not (${open}) or (select count(*) from w) = ${count}::bigint, '${what.replaceAll("'", "''")}')`
+
+/** Whether something in the flight may shut the gate; to ask costs as much as a tenth of an insert. */
+export type Gate = 'gated' | 'free'
+const behind = (gate: Gate): string => gate === 'gated' ? ` where ${open}` : ''
+/** One row tells the transaction's id by itself. */
+const answering = (single: boolean, insert: string): string => single ? `${insert} returning tx` : `with w as (${insert} returning tx) select max(tx) from w`
 
 type Op<O extends Write['op']> = Extract<Write, { op: O }>
 export const writing = (schema: string, tx: string) => {
   const at = (table: string): string => `${schema}.${table}`, kept = statements()
   return {
-    insert: (shape: Shape, rows: readonly Op<'insert'>[]): Step => {
+    insert: (shape: Shape, rows: readonly Op<'insert'>[], gate: Gate): Step => {
       const { columns } = shape, values = columnar(shape, columns)
       for (const { row } of rows) values.add(row)
-      return { statement: shape.kept('insert', () => `insert into ${shape.at} (${columns.map(identifier).join(', ')}, lowtide_version) select ${columns.map((_, i) => `u.v${i}`).join(', ')}, ${tx} from unnest(${values.text(1)}) u(${named(columns, 'v')}) where ${open}`), params: values.params }
+      return { statement: shape.kept(`insert ${gate} ${rows.length === 1}`, () => `insert into ${shape.at} (${columns.map(identifier).join(', ')}, lowtide_version) select ${columns.map((_, i) => `u.v${i}`).join(', ')}, ${tx} from ${values.rows('v')}${behind(gate)}`), params: values.given() }
     },
     update: (shape: Shape, rows: readonly Op<'update'>[]): Step => {
       const { columns, table: { key, name } } = shape, rest = columns.filter(column => !key.includes(column)), keys = columnar(shape, key), values = columnar(shape, rest), next = columns.length + 1
@@ -49,17 +53,24 @@ export const writing = (schema: string, tx: string) => {
         params: [...keys.params, ...by.params],
       }
     },
-    /** Answers with the transaction's id, as all that emits or answers. */
-    marks: (marks: readonly Mark[], outcomes: readonly (string | null)[]): Step => ({
-      statement: kept('marks', () => `with w as (insert into ${at('lowtide_inbox')} (consumer, id, body, time, tx, outcome) select u.c, u.i, u.b, u.t, ${tx}, u.r::json
-        from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], ${apart(5)}) u(c, i, b, t, r) where ${open} returning tx) select max(tx) from w`),
-      params: [marks.map(m => m.consumer), marks.map(m => m.id), marks.map(m => m.body), marks.map(m => m.time), joined(outcomes)],
-    }),
-    emits: (emits: readonly Emit[], partitions: readonly number[]): Step => ({
-      statement: kept('emits', () => `with w as (insert into ${at('lowtide_log')} (channel, partition, tx, n, message) select u.c, u.p, ${tx}, u.o - 1, u.m::json
-        from unnest($1::text[], $2::smallint[], ${apart(3)}) with ordinality u(c, p, m, o) where ${open} returning tx) select max(tx) from w`),
-      params: [emits.map(e => e.channel), partitions, joined(emits.map(e => JSON.stringify(e.message)))],
-    }),
+    /** Answers with the transaction's id. */
+    marks: (marks: readonly Mark[], outcomes: readonly (string | null)[], gate: Gate): Step => {
+      const single = marks.length === 1, [{ consumer, id, body, time }] = marks as readonly [Mark]
+      return {
+        statement: kept(`marks ${gate} ${single}`, () => answering(single, `insert into ${at('lowtide_inbox')} (consumer, id, body, time, tx, outcome) select u.c, u.i, u.b, u.t, ${tx}, u.r::json
+          from ${rowsOf(['text', 'text', 'text', 'timestamptz', jsons], 'c, i, b, t, r', single)}${behind(gate)}`)),
+        params: single ? [consumer, id, body, time, outcomes[0]!] : [marks.map(m => m.consumer), marks.map(m => m.id), marks.map(m => m.body), marks.map(m => m.time), joined(outcomes)],
+      }
+    },
+    /** `answers`: with the transaction's id. */
+    emits: (emits: readonly Emit[], partitions: readonly number[], gate: Gate, answers: boolean): Step => {
+      const single = emits.length === 1, texts = emits.map(e => JSON.stringify(e.message)), text = (): string => `insert into ${at('lowtide_log')} (channel, partition, tx, n, message) select u.c, u.p, ${tx}, u.o - 1, u.m::json
+        from ${rowsOf(['text', 'smallint', jsons], 'c, p, m', single, true)}${behind(gate)}`
+      return {
+        statement: kept(`emits ${gate} ${single} ${answers}`, () => answers ? answering(single, text()) : text()),
+        params: single ? [emits[0]!.channel, partitions[0]!, texts[0]!] : [emits.map(e => e.channel), partitions, joined(texts)],
+      }
+    },
     /** What stands under its id keeps its place and gets another state, reason and number of attempts. */
     parks: (parks: readonly Parked[]): Step => ({
       statement: kept('parks', () => `insert into ${at('lowtide_parked')} as p (id, consumer, channel, partition, key, state, reason, attempts, time, message, raw)

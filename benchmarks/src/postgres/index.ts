@@ -1,0 +1,12 @@
+import type { Benchmark } from '../figure.js'
+import { command } from './command.js'
+import { emmett } from './emmett.js'
+import { growth } from './growth.js'
+import { handling } from './handled.js'
+import { heap } from './heap.js'
+import { mutation } from './mutation.js'
+import { paced } from './paced.js'
+import { projector } from './projector.js'
+
+/** Everything on a real server, with its full durability. */
+export const postgres: readonly Benchmark[] = [...command, emmett, paced, projector, ...handling, growth, heap, mutation]
