@@ -11,8 +11,9 @@ export const inCommit: readonly Boundary[] = ['in the transaction', 'before the 
 /** Milliseconds; flights that were caught for nothing before a boundary counts as missed. */
 const patience = 20_000, attempts = 10, pause = 50
 
-const marking = /insert into \S+lowtide_inbox\b/, fencing = /lowtide_inbox\b.*lowtide_consumers\b.*lowtide\.gate|lowtide\.gate.*lowtide_inbox\b.*lowtide_consumers\b/, renewing = /update \S+lowtide_instances"? set until/
-const list = (text: string | null | undefined): readonly string[] => JSON.parse(`[${(text ?? '{}').slice(1, -1)}]`) as readonly string[]
+const marking = /insert into \S+lowtide_inbox\b/, fencing = /set_config\('lowtide\.gate'.*lowtide_consumers\b/, renewing = /update \S+lowtide_instances"? set until/
+/** One is sent as it is, many as an array. */
+const list = (text: string | null | undefined): readonly string[] => text == null ? [] : text.startsWith('{') ? JSON.parse(`[${text.slice(1, -1)}]`) as readonly string[] : [text]
 const marksOf = (flight: Flight): readonly [readonly string[], readonly string[]] => {
   const params = flight.find(({ text }) => marking.test(text))?.params ?? []
   return [list(params[0]), list(params[1])]
@@ -37,7 +38,7 @@ export const killAt = async (boundary: Boundary, { url, schema, sql, lease, fenc
     'before the answer': async ({ flight }) => await standing(flight) === marksOf(flight)[1].length,
     'before the lease is renewed': async () => true,
     'after the lease': async ({ flight, release }) => {
-      const owned = flight.find(({ text }) => fencing.test(text))?.params.slice(2, 6)
+      const checks = flight.find(({ text }) => fencing.test(text)), first = checks && /lowtide_inbox/.test(checks.text) ? 2 : 0, owned = checks?.params.slice(first, first + 4)
       if (owned === undefined) return false
       const stopped = standStill(victim.pid()!, 4 * lease / 1_000)
       const lost = await until(3.5 * lease, async () => (await sql(`select from "${schema}".lowtide_consumers x join unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[]) u(c, h, p, f)

@@ -4,7 +4,7 @@ import { type AnyDecider, type Ctx, type Rejection, accept } from './handler.js'
 import { type Draft, type Message, bodyOf, envelop, idOf } from './message.js'
 import { type Trace, type overlay, trace } from './overlay.js'
 import type { Failure } from './port.js'
-import { parse } from './schema.js'
+import { parse, seal } from './schema.js'
 import type { Checkpoint, Emit, Mark, Parked, Position, Runtime, Store } from './shell.js'
 import type { Lookup, Lookups, Then } from './table.js'
 
@@ -66,7 +66,7 @@ const marked = (job: Job, outcome: Mark['outcome']): Mark => {
 const plain = (job: Job, t: Trace): Decided => ({ job, trace: t, emits: none, mark: undefined, failure: undefined })
 const rejected = (job: Job, t: Trace, rejection: Rejection): Decided => {
   const { handler: h, message: m } = job, d = plain(job, t)
-  if (h.kind === 'command') return { ...d, mark: marked(job, { commandId: m.id, rejection }) }
+  if (h.kind === 'command') return { ...d, mark: marked(job, { commandId: m.id, rejection: seal(rejection, 'rejection') }) }
   return { ...d, failure: { failure: `'${h.name}' cannot write what '${m.type}' asks for: ${rejection.message}`, retry: false } }
 }
 const forbidden = (job: Job, t: Trace, name: string): Decided => rejected(job, t, { code: 'constraint', message: `the constraint ${name} forbids it`, details: { constraint: name } })

@@ -48,7 +48,8 @@ export type Committed = { readonly marks: readonly Mark[]; readonly conflict?: n
 /** The one spelling of what a decision can touch. */
 export const keyOf = (table: string, at: At, index?: number): string => index === undefined ? `${table}\u0000${at}` : `${table}\u0000${index}\u0000${at}`
 
-export interface ParkedFilter { readonly ids?: readonly string[]; readonly consumer?: string; readonly channel?: string; readonly key?: string; readonly state?: Parked['state'] }
+/** `brief`: without what messages and raw texts hold; they are many and large where much is parked. */
+export interface ParkedFilter { readonly ids?: readonly string[]; readonly partition?: string; readonly brief?: boolean; readonly limit?: number; readonly consumer?: string; readonly channel?: string; readonly key?: string; readonly state?: Parked['state'] }
 /**
  * Keeps state. The laws that the compiler cannot state:
  * - `commit` is atomic (3): all of the unit or nothing, also when the process dies in it. When it fails, the unit may or may not stand: the same marks tell.

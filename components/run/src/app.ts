@@ -39,18 +39,24 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const consumers = await Promise.all(running.map(handler => consume({ handler, lane: laneOf(handler), store, transport, runtime, options })))
 
   let looking = false, reachable = true, stopPoll = (): void => {}
-  const look = async (): Promise<void> => { // hints may be lost: the poll is what counts
+  /** Heads are many where much is parked: they are looked at for news, and now and then. */
+  const headsAtMost = 1_000, headsAtLeast = 10_000
+  let headed = 0, news = false
+  const look = async (told = false): Promise<void> => { // hints may be lost: the poll is what counts
     if (looking) return
     looking = true
+    news ||= told
     stopPoll()
-    const held = new Map(consumers.map(c => [c, c.held()])), asked = await store.parked({ state: 'redrive' })()
+    const held = new Map(consumers.map(c => [c, c.held()])), asked = await store.parked({ state: 'redrive', brief: true })(), now = runtime.now()
     reachable = E.isRight(asked) || asked.left.unavailable !== true
-    const heads = [...held.values()].some(keys => keys.length > 0) ? await store.parked({ state: 'parked' })() : E.right([])
-    if (E.isRight(asked) && E.isRight(heads)) for (const [c, keys] of held) void c.look(asked.right, heads.right, keys)
+    const due = now - headed >= (news ? headsAtMost : headsAtLeast) && [...held.values()].some(keys => keys.length > 0)
+    const heads = due ? await store.parked({ state: 'parked', brief: true })() : E.right([])
+    if (due) { headed = now; news = false }
+    if (E.isRight(asked) && E.isRight(heads)) for (const [c, keys] of held) void c.look(asked.right, heads.right, due ? keys : [])
     looking = false
     if (!closing) stopPoll = runtime.after(options.poll, () => void look())
   }
-  const unwatch = store.watch('parked', () => void look())
+  const unwatch = store.watch('parked', () => void look(true))
 
   const waits = callers({ store, transport, runtime, options })
   let closing: Promise<void> | undefined

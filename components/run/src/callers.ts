@@ -51,7 +51,7 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
       const at = new Map(types.map(t => [t.channel.channel, new Map<string, Position>()]))
       for (const { channel, partition, position } of applied.right.upTo) at.get(channel)?.set(partition, position)
       if (applied.right.parked > 0) { // a parked event is behind the checkpoint, but not in the rows
-        const heads = await Promise.all((['parked', 'redrive'] as const).map(state => store.parked({ consumer, state })())) // what waits has one of them before it
+        const heads = await Promise.all((['parked', 'redrive'] as const).map(state => store.parked({ consumer, state, brief: true })())) // what waits has one of them before it
         if (!heads.every(E.isRight)) continue // who waits may be among them
         const held = new Map(heads.flatMap(list => list.right).map(h => [`${h.channel}\u0000${h.key}`, h]))
         for (const p of mine) {

@@ -6,6 +6,8 @@ import { open } from './open.js'
 export const consumerOf = (h: AnyDecider): Consumer => ({ name: h.name, channels: [...new Map(h.in.map(t => [t.channel.channel, t.channel])).values()], broadcast: h.settings.each === 'instance' })
 const blank = (channel: string, key: string): Message => ({ id: '', source: '', type: '', subject: key, time: '', dataschema: '', data: null, correlationid: '', ...(channel && { source: channel }) })
 interface Consuming { readonly handler: AnyDecider; readonly lane: Lane; readonly store: Store; readonly transport: Transport; readonly runtime: Runtime; readonly options: Options }
+/** Of a key that is driven on, so many are fetched at a time. */
+const page = 64
 type Line = Pick<Parked, 'id' | 'channel' | 'partition' | 'key' | 'state'>
 type Track = Slot['track'] & { readonly open: Slot[] }
 
@@ -20,22 +22,23 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
     const track: Track = { open: [], of: { consumer: handler.name, channel, partition, fence } }
     tracks.set(trackId(channel, partition), track)
     for (const [key, of] of lane.held) if (of === partition && key.startsWith(laneKey(handler.name, channel, ''))) lane.held.delete(key) // another may have driven it on
-    const parked = consumer.broadcast ? [] : await patiently(() => store.parked({ consumer: handler.name, channel })())
+    const parked = consumer.broadcast ? [] : await patiently(() => store.parked({ consumer: handler.name, channel, partition, brief: true })()) ?? []
     for (const p of parked) {
       const key = laneKey(handler.name, channel, p.key)
-      if (p.partition !== partition || p.state === 'failed' || (p.raw !== undefined && p.key === '') || lane.held.has(key)) continue
+      if (p.state === 'failed' || (p.raw !== undefined && p.key === '') || lane.held.has(key)) continue
       lane.held.set(key, partition)
       if (p.state === 'waiting') void redrive(p) // the first of its key waits for nobody: its last owner died while it drove the key on
     }
     return track
   }
-  /** Until the store answers. */
-  const patiently = async <A>(ask: () => Promise<E.Either<unknown, A>>): Promise<A> => {
-    for (let n = 0; ; n++) {
+  /** Until the store answers, or this closes. */
+  const patiently = async <A>(ask: () => Promise<E.Either<unknown, A>>): Promise<A | undefined> => {
+    for (let n = 0; !life.closed; n++) {
       const got = await ask()
       if (E.isRight(got)) return got.right
       await new Promise<void>(resolve => { runtime.after(runtime.random() * Math.min(options.backoffCap, options.backoffBase * 2 ** n), resolve) })
     }
+    return undefined
   }
   const wake = (): void => { for (const call of room) call(); room.clear() }
 
@@ -78,7 +81,8 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
       })
     })
     for (let stuck = false; !stuck;) {
-      const list = (await patiently(() => store.parked(head.state === 'redrive' && head.partition === '' ? { ids: [head.id] } : { consumer: handler.name, channel: head.channel, key: head.key })())).filter(p => p.state !== 'failed')
+      const list = (await patiently(() => store.parked(head.state === 'redrive' && head.partition === '' ? { ids: [head.id] } : { consumer: handler.name, channel: head.channel, key: head.key, limit: page })()))?.filter(p => p.state !== 'failed')
+      if (list === undefined) break
       if (list.length === 0) { lane.held.delete(key); break }
       for (const p of list) if (!await again(p)) { stuck = true; break }
     }
@@ -97,6 +101,6 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
       })
       await Promise.all([...again, ...free].map(redrive))
     },
-    close: (): Promise<void> => { life.closed = true; wake(); return subscribed.close() },
+    close: async (): Promise<void> => { life.closed = true; wake(); await subscribed?.close() },
   }
 }

@@ -67,6 +67,7 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
       job.first = true
     }
     const times = job.handler.settings.retry?.times ?? options.retries, patient = failure.unavailable === true && (job.slot !== undefined || redrive !== undefined)
+    if (job.do !== 'run' && job.attempts + why.away === 0) runtime.log('error', `'${job.handler.name}' cannot ${job.do === 'park' ? 'park' : 'go past'} '${job.message.type}' ${job.message.id}, and tries again: ${failure.failure}`)
     if (patient) why.away++; else job.attempts++ // an outage is no message's fault: nothing parks for it, however long it takes
     if (job.do !== 'run' || patient || (failure.retry && redrive === undefined && job.attempts <= times)) {
       job.losses = 0

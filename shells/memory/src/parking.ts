@@ -46,14 +46,15 @@ export const parking = (): Parking => {
     const parked = all.get(id)
     return parked === undefined ? failure(`cannot find the parked message '${id}'; it may have been handled or discarded`) : act(parked)
   }
-  const matches = ({ consumer, channel, key, state }: ParkedFilter) => (parked: Parked): boolean =>
+  const matches = ({ consumer, channel, partition, key, state }: ParkedFilter) => (parked: Parked): boolean =>
     (consumer === undefined || parked.consumer === consumer) && (channel === undefined || parked.channel === channel)
-    && (key === undefined || parked.key === key) && (state === undefined || parked.state === state)
+    && (partition === undefined || parked.partition === partition) && (key === undefined || parked.key === key) && (state === undefined || parked.state === state)
   return {
     park, remove,
     list: filter => {
       const { ids } = filter, few = ids && new Set(ids), some = few === undefined ? [...all.values()] : few.size === 1 ? [...few].flatMap(id => all.get(id) ?? []) : [...all.values()].filter(({ id }) => few.has(id))
-      return some.filter(matches(filter))
+      const found = some.filter(matches(filter)).slice(0, filter.limit)
+      return filter.brief ? found.map(({ message: _, raw, ...line }) => raw === undefined ? line : { ...line, raw: '' }) : found
     },
     count: consumer => consumer === undefined ? all.size : counts.get(consumer) ?? 0,
     redriven: consumer => {

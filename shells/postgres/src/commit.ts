@@ -10,7 +10,7 @@ import { guarantees } from './guarantees.js'
 import { type Kept, keptOf, markOf, reachOf, seenStep } from './inbox.js'
 import { emitLock, locking, ownershipOf } from './locks.js'
 import type { News } from './newsroom.js'
-import type { Shape } from './shape.js'
+import { type Shape, possible } from './shape.js'
 import { type Step, identifier, statements } from './statement.js'
 import { caution, unindexed } from './trust.js'
 import { partitionsOf, writing } from './writes.js'
@@ -40,7 +40,8 @@ const partsOf = (unit: Unit, shapes: Committing['shapes'], trusting: boolean): r
     return known
   }
   for (const check of checks) {
-    const { expected, uniques } = part(check.table)
+    const { expected, uniques, shape } = part(check.table)
+    if (check.version === undefined && !possible(shape, Object.keys(check.columns), check.columns)) continue // no row can ever have them, so it stays absent
     if (check.index === undefined) expected.push({ key: check.key, columns: check.columns, version: check.version === undefined ? undefined : Number(check.version) })
     else if (uniques.has(check.index)) uniques.get(check.index)!.push(check)
     else uniques.set(check.index, [check])
@@ -122,7 +123,7 @@ export const committing = ({ db, shift, partitions, shapes, tables, told }: Comm
   /** A unit that is too much for now is tried again in parts: an answer that asks for another attempt would bring all of it again. */
   const failed = (unit: Unit, e: unknown): Failure => {
     const f = failureOf(`commit ${unit.marks.length} messages`, e)
-    return isCrowded(refusalOf(e)) && unit.marks.length + unit.parks.length > 1 ? { ...f, retry: false } : f
+    return isCrowded(refusalOf(e)) && unit.marks.length + unit.parks.length > 1 ? { failure: f.failure, retry: false } : f
   }
 
   return {

@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { redacted } from './failure.js'
-import { type Landed, fly } from './flight.js'
+import { redacted, refusalOf } from './failure.js'
+import { type Landed, fly, isSpoiled } from './flight.js'
 import { type Step, identifier } from './statement.js'
 
 export interface Access {
@@ -43,6 +43,9 @@ const settings = ({ lockTimeout, answerTimeout }: Access): string => [
 /** A process that stops in the middle of sending holds its locks no longer than this; servers before 17 have no such limit. */
 const bounded = (ms: number, local: boolean): string => `select set_config('transaction_timeout', '${Math.ceil(ms)}', ${local}) where current_setting('server_version_num')::int >= 170000`
 
+/** Statements that a connection had prepared are gone, stand already, or answer with other columns since a migration: another connection has none of that. */
+const outdated = (e: unknown): boolean => ['26000', '42P05', '0A000'].includes(refusalOf(e).code ?? '')
+
 export const database = (access: Access, log: (text: string) => void): Database => {
   const { url, schema, connections, answerTimeout } = access, ready = new WeakSet<pg.ClientBase>(), session = settings(access)
   const shared = { connectionString: url, application_name: 'lowtide', keepAlive: true, connectionTimeoutMillis: answerTimeout }
@@ -66,7 +69,7 @@ export const database = (access: Access, log: (text: string) => void): Database 
     try {
       return await Promise.race([begin(client).then(() => run(client)), late])
     } catch (e) {
-      broken ||= (e as { readonly code?: unknown; readonly severity?: unknown }).severity !== 'ERROR'
+      broken ||= refusalOf(e).severity !== 'ERROR' || isSpoiled(client as pg.PoolClient & pg.Client) || outdated(e)
       throw e
     } finally {
       clearTimeout(timer)
@@ -75,7 +78,11 @@ export const database = (access: Access, log: (text: string) => void): Database 
   }
   return {
     schema, at: table => `${identifier(schema)}.${identifier(table)}`,
-    fly: steps => within(client => fly(client as pg.PoolClient & pg.Client, steps)),
+    fly: async steps => {
+      for (let n = 0; ; n++) {
+        try { return await within(client => fly(client as pg.PoolClient & pg.Client, steps)) } catch (e) { if (n > connections || !outdated(e)) throw e } // nothing of it stands
+      }
+    },
     script: text => within(async client => {
       try { await client.query(`begin; set local statement_timeout = 0; ${bounded(0, true)}; ${text}; commit`) } catch (e) { await client.query('rollback').catch(() => {}); throw e }
     }, Infinity),

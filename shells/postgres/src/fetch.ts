@@ -1,17 +1,11 @@
-import { type Fact, type Row, type TableLookup, fits } from '@lowtide/core'
+import type { Fact, Row, TableLookup } from '@lowtide/core'
 import { failure } from './failure.js'
 import type { Landed } from './flight.js'
-import { type Shape, columnar, kindOf, named, same } from './shape.js'
+import { type Shape, columnar, named, possible, same } from './shape.js'
 import { type Param, type Step, identifier } from './statement.js'
 
 /** Lookups of one form: one statement, however many there are. `slots`: where their answers belong. */
 interface Group { readonly slots: number[]; add(lookup: TableLookup): void; step(): Step; answer(landed: Landed, to: Fact[][]): void }
-
-/** Whether a row can have these values: what no column holds is found by nobody, and needs no question. */
-export const possible = (shape: Shape, columns: readonly string[], row: Row): boolean => columns.every(name => {
-  const column = shape.table.columns[name]!, value = row[name]
-  return value !== null && value !== undefined && fits[column.kind](value, column) && !(column.kind === 'text' && (value as string).includes('\u0000'))
-})
 
 /** Rows by a key or by a unique index. */
 const exact = (shape: Shape, columns: readonly string[], by: string): Group => {
@@ -95,4 +89,3 @@ export const fetching = (shapes: (table: string) => Shape) => (asked: readonly T
     answers: landed => { list.forEach((group, i) => group.answer(landed[i]!, answers)); return answers },
   }
 }
-export { kindOf }

@@ -32,11 +32,13 @@ const flying = (send: (connection: Connection) => void, ended: () => void, faile
   }
 }
 /** Named statements that a connection knows; each is parsed once. */
-const prepared = new WeakMap<Client, Set<string>>()
+const prepared = new WeakMap<Client, Set<string>>(), spoiled = new WeakSet<Client>()
+/** What it has parsed is not known any more: it cannot be used again. */
+export const isSpoiled = (client: Client): boolean => spoiled.has(client)
 const prepare = (client: Client, known: Set<string>, missing: readonly Statement[]): Promise<void> => new Promise((resolve, reject) => {
   client.query(flying(
     connection => { for (const { name, text } of missing) connection.parse({ name, text, types: [] }, false) },
-    () => { for (const { name } of missing) known.add(name); resolve() }, reject, [],
+    () => { for (const { name } of missing) known.add(name); resolve() }, e => { spoiled.add(client); reject(e) }, [], // one of several may stand
   ))
 })
 const run = (client: Client, steps: readonly Step[], { resolve, reject }: Settle<readonly Landed[]>): void => {

@@ -19,11 +19,13 @@ export const historyStep = (schema: string, shift: number, cursors: readonly Cur
     order by l.tx, l.n limit $5::bigint`),
   params: [cursors.map(c => c.channel), cursors.map(c => c.partition), cursors.map(c => c.tx), cursors.map(c => c.n), Math.min(limit, 2 ** 31)],
 })
+/** What nobody could read when it came was parked, and is no part of what is made anew. */
+const readable = (text: string): unknown => { try { return seal(JSON.parse(text) as unknown) } catch { return undefined } }
 export const historyOf = (cursors: readonly Cursor[], { rows }: Landed): { readonly messages: readonly Message[]; readonly upTo: readonly Reach[] } => {
   const at = cursors.map((c): Place => ({ tx: c.tx, n: c.n })), messages: Message[] = []
   for (const [o, tx, n, text] of rows) {
     at[Number(o) - 1] = { tx: Number(tx), n: Number(n) }
-    const message: unknown = seal(JSON.parse(text!))
+    const message = readable(text!)
     if (isMessage(message)) messages.push(message)
   }
   return { messages, upTo: cursors.flatMap(({ channel, partition }, i) => at[i]!.tx > 0 ? [{ channel, partition: String(partition), position: positionOf(at[i]!) }] : []) }

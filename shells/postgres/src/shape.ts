@@ -1,5 +1,5 @@
 import type { AnyTable, ColumnKind, Fact, Row } from '@lowtide/core'
-import { seal } from '@lowtide/core'
+import { fits, seal } from '@lowtide/core'
 import { columnOf } from './columns.js'
 import type { Cells } from './flight.js'
 import { type Param, type Statements, type Value, identifier, statements } from './statement.js'
@@ -44,6 +44,12 @@ export const rowsOf = (types: readonly string[], names: string, single: boolean,
   const one = (type: string, i: number): string => `$${i + 1}::${type === jsons ? 'text' : type}`, many = (type: string, i: number): string => type === jsons ? apart(i + 1) : `$${i + 1}::${type}[]`
   return single ? `(select ${types.map(one).join(', ')}${numbered ? ', 1::bigint' : ''}) u(${names}${numbered ? ', o' : ''})` : `unnest(${types.map(many).join(', ')})${numbered ? ' with ordinality' : ''} u(${names}${numbered ? ', o' : ''})`
 }
+
+/** Whether a row can have these values: what no column holds is found by nobody, and needs no question. */
+export const possible = (shape: Shape, columns: readonly string[], row: Row): boolean => columns.every(name => {
+  const column = shape.table.columns[name]!, value = row[name]
+  return value !== null && value !== undefined && fits[column.kind](value, column) && (column.kind !== 'text' || ((value as string).isWellFormed() && !(value as string).includes('\u0000')))
+})
 
 /** Values of some columns, one array a column: `text` casts them in a statement, from parameter `first` on. */
 export const columnar = (shape: Shape, columns: readonly string[]) => {

@@ -34,7 +34,7 @@ create table :schema.lowtide_parked (
   seq bigint generated always as identity, id text collate "C" primary key, consumer text collate "C" not null, channel text collate "C" not null,
   partition text collate "C" not null, key text collate "C" not null, state text collate "C" not null, reason text not null, attempts int not null, time timestamptz not null,
   message json, raw text);
-create index lowtide_parked_key on :schema.lowtide_parked (consumer, channel, key, seq);
+create index lowtide_parked_key on :schema.lowtide_parked (consumer, channel, md5(key), seq);
 create index lowtide_parked_state on :schema.lowtide_parked (state, seq);
 
 -- Ends a transaction whose writes did not find what its checks had found: somebody wrote past Lowtide's locks.

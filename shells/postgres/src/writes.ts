@@ -77,7 +77,7 @@ export const writing = (schema: string, tx: string) => {
         select u.i, u.c, u.h, u.p, u.k, u.s, u.r, u.a, u.t, u.m::json, u.w from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::timestamptz[], ${apart(10)}, $11::text[]) with ordinality u(i, c, h, p, k, s, r, a, t, m, w, o)
         where ${open} order by u.o on conflict (id) do update set state = excluded.state, reason = excluded.reason, attempts = excluded.attempts`),
       params: [
-        parks.map(p => p.id), parks.map(p => p.consumer), parks.map(p => p.channel), parks.map(p => p.partition), parks.map(p => p.key), parks.map(p => p.state), parks.map(p => storable(p.reason)), parks.map(p => p.attempts), parks.map(p => p.time),
+        parks.map(p => p.id), parks.map(p => p.consumer), parks.map(p => p.channel), parks.map(p => p.partition), parks.map(p => storable(p.key)), parks.map(p => p.state), parks.map(p => storable(p.reason)), parks.map(p => p.attempts), parks.map(p => p.time),
         joined(parks.map(p => p.message === undefined ? null : JSON.stringify(p.message))), parks.map(p => p.raw === undefined ? null : storable(p.raw)),
       ],
     }),

@@ -79,4 +79,6 @@ export const expected = (...items: readonly string[]) => ({ items, tally: items.
 /** The next flight of this kind, at the point of its fate. */
 export const seized = (way: Proxy, which: (flight: Flight) => boolean, fate: Fate): Promise<Caught> => within(20_000, 'a flight to seize', () => way.seize(which, fate))
 /** Whether a flight writes marks of this consumer. */
-export const marks = (consumer: string) => (flight: Flight): boolean => flight.some(({ text, params }) => /insert into \S+lowtide_inbox\b/.test(text) && params[0]!.includes(`"${consumer}"`))
+/** One is sent as it is, many as an array. */
+const listed = (param: string): readonly string[] => param.startsWith('{') ? JSON.parse(`[${param.slice(1, -1)}]`) as readonly string[] : [param]
+export const marks = (consumer: string) => (flight: Flight): boolean => flight.some(({ text, params }) => /insert into \S+lowtide_inbox\b/.test(text) && listed(params[0]!).includes(consumer))
