@@ -1,5 +1,6 @@
+import { chance } from '@lowtide/conformance'
 import { type Boundary, boundaries } from './boundaries.js'
-import { chance } from './orders.js'
+
 
 export type Blow = 'kill a worker' | 'kill a producer' | 'stop a process' | 'end sessions' | 'restart the server'
 /** What happens once so many are acknowledged; `whom`: from 0 to 1, one of those it may meet. */

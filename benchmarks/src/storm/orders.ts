@@ -1,12 +1,5 @@
-/** Numbers from 0 to 1 that a seed repeats (mulberry32). */
-export const chance = (seed: number): (() => number) => {
-  let a = seed >>> 0
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0
-    const b = Math.imul(a ^ (a >>> 15), a | 1), c = b ^ (b + Math.imul(b ^ (b >>> 7), b | 61))
-    return ((c ^ (c >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+import { chance } from '@lowtide/conformance'
+
 const hot = 4, cold = 400
 /** What every account has at the beginning: little enough that some transfers are refused. */
 export const opening = 60

@@ -1,6 +1,6 @@
 export { type Bench, type Bite, batching } from './batching.js'
 export { type Consumed, type Each, type Opened, type Plan, around, changed } from './around.js'
-export { real, virtual } from './clock.js'
+export { chance, real, virtual } from './clock.js'
 export { type Result, type Trying, conformance, notices, runLaws, titleOf } from './conformance.js'
 /** What the suite deploys; a world needs its tables. */
 export { functions } from './functions.js'
