@@ -10,15 +10,15 @@ export const nothingLost = law(1, 'nothing is lost', {
       const other = await another(t)
       try { return await traffic(other, faults) } finally { await other.close() }
     })
-    t.ok(calls > 10, `the process made only ${calls} calls; the scenario is too small to prove anything`)
+    t.ok(calls > (t.effort < 1 ? 0 : 10), `the process made only ${calls} calls; the scenario is too small to prove anything`)
   },
   'a commit that fails is tried again': async t => {
     const { sent } = await traffic(t, { commit: { times: 3, when: 'before' } })
     t.equal(sent.map(s => s.verdict), Array(6).fill('accepted'), 'the outcomes of all')
   },
   'a caller whose process died sends again and learns the outcome': async t => {
-    const list = t.id('list')
-    for (const when of ['before', 'after'] as const) for (const call of [5, 6, 7, 8, 9, 10]) {
+    const list = t.id('list'), calls = [5, 6, 7, 8, 9, 10].slice(0, Math.max(2, t.cases(6)))
+    for (const when of ['before', 'after'] as const) for (const call of calls) {
       const item = `${when}-${call}`, dying = await t.start([append], { faults: { crash: { call, when } } })
       const told = dying.tell(Append({ list, item }), { id: t.id(item) })
       await t.until('an answer or the end of the process', async () => told.sent !== undefined || dying.crashed())
@@ -28,7 +28,7 @@ export const nothingLost = law(1, 'nothing is lost', {
       await next.crash()
     }
     const row = await t.row(lists, list)
-    t.equal([...row!.items].toSorted(), ['before', 'after'].flatMap(w => [5, 6, 7, 8, 9, 10].map(c => `${w}-${c}`)).toSorted(), 'each item is there, and once')
+    t.equal([...row!.items].toSorted(), ['before', 'after'].flatMap(w => calls.map(c => `${w}-${c}`)).toSorted(), 'each item is there, and once')
   },
   'what was committed while nobody listened is handled when somebody does': async t => {
     const list = t.id('list'), items = numbered(5), writer = await t.start([append])

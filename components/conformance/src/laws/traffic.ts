@@ -48,11 +48,11 @@ export const traffic = async (t: Trial, faults: Faults, items = numbered(3)): Pr
 }
 
 /** Calls that are left out at most, where not all of them are tried. */
-const widest = 24
+const widest = 36
 /** The same with a power cut before and after each call, until the calls of a run are fewer. Answers with the last one that a process died at. */
 export const everyCall = async (t: Trial, run: (faults: Faults) => Promise<{ readonly crashed: boolean }>): Promise<number> => {
   let last = 0
-  for (let call = 1, crashed = true; crashed; call += t.effort < 1 ? Math.ceil(t.random() * Math.min(widest, 2 / t.effort)) : 1) {
+  for (let call = t.effort < 1 ? Math.ceil(t.random() * 12) : 1, crashed = true; crashed; call += t.effort < 1 ? Math.ceil(t.random() * Math.min(widest, 2 / t.effort)) : 1) {
     if (call > 5_000) throw new Error('the process never comes to an end without a power cut')
     crashed = false
     for (const when of ['before', 'after'] as const) {
