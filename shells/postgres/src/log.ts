@@ -2,6 +2,11 @@ import type { Message } from '@lowtide/core'
 import type { Database } from './database.js'
 import { type Statement, type Step, statement } from './statement.js'
 
+/**
+ * Another one for another server, and for the same one started again: after a failover ids may have gone back and forth again before anybody reads,
+ * and a pool may put a new connection in the place of an idle one that broke without a word.
+ */
+export const server = `(extract(epoch from pg_postmaster_start_time()) * 1000000)::bigint`
 /** The statements on the log. `shift` is a number of this database, added to each transaction's id. */
 export interface Log { append(rows: readonly { readonly channel: string; readonly partition: number; readonly text: string }[]): Step; readonly read: Statement; readonly present: Statement }
 export const logOf = (db: Pick<Database, 'at'>, shift: number): Log => {
@@ -16,10 +21,10 @@ export const logOf = (db: Pick<Database, 'at'>, shift: number): Log => {
     append: rows => ({ statement: append, params: [rows.map(r => r.channel), rows.map(r => r.partition), rows.map(r => r.text)] }),
     /**
      * What stands behind each cursor, in order, and only what is older than the oldest transaction that still runs: nothing can be committed any more
-     * before what is read here, so nothing is skipped. A cursor with nothing behind it has one row, which tells how far that is.
+     * before what is read here, so nothing is skipped. A cursor with nothing behind it has one row, which tells how far that is. Each row tells which server answers.
      */
-    read: statement(`with now as materialized (select ${shifted('pg_snapshot_xmin(pg_current_snapshot())')} as low)
-      select u.i, now.low, l.tx, l.n, l.message
+    read: statement(`with now as materialized (select ${shifted('pg_snapshot_xmin(pg_current_snapshot())')} as low, ${server} as server)
+      select u.i, now.low, l.tx, l.n, l.message, now.server
       from now cross join unnest($1::text[], $2::smallint[], $3::bigint[], $4::int[]) with ordinality u(channel, partition, tx, n, i)
       left join lateral (
         select r.tx, r.n, r.message from ${log} r

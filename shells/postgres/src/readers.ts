@@ -1,15 +1,22 @@
 import type { Options, Runtime } from '@lowtide/core'
 import type { Logged } from './bulletin.js'
 import type { Database } from './database.js'
+import { isAway, refusalOf } from './failure.js'
 import type { Log } from './log.js'
 import { outage } from './outage.js'
 import { type Place } from './position.js'
 import type { Found, Reading } from './reading.js'
 
+/**
+ * How a server can be another than before: it counts transactions from a lower one; it says so itself; or nobody knows, for a connection broke, or none
+ * could be had. After a failover to a copy that lagged, ids of what was lost are given out again: below a cursor that is only in memory a message may
+ * stand that was never read, also where the server has counted further meanwhile.
+ */
+export type Moved = 'lower' | 'another' | 'unknown'
 interface Given {
   readonly db: Pick<Database, 'fly'>; readonly log: Log; readonly runtime: Runtime; readonly options: Options
   /** Deliveries in a batch, at most. */ readonly limit: number
-  /** The server counts transactions from a lower one than before: it is another, or an older self. */ moved(): void
+  /** The server is another (`by`, where it says so), or may be. */ moved(how: Moved, by?: string): void
 }
 /** All that is read in this process. Whoever wants to read in one turn is read for in one round trip. */
 export interface Readers {
@@ -29,7 +36,7 @@ export const readers = ({ db, log, runtime, options, limit, moved }: Given): Rea
   const places = new Map<string, Set<Reading>>(), trouble = outage(runtime, options, 'read the log')
   const placeOf = (channel: string, partition: number): string => `${partition}/${channel}`
   const all = function* (): Iterable<Reading> { for (const set of places.values()) yield* set }
-  let size = Math.min(limit, first), planned = false, flying = false, closed = false, lowest = 0, wait = 1
+  let size = Math.min(limit, first), planned = false, flying = false, closed = false, lowest = 0, server: string | undefined, wait = 1
   let stopPoll: (() => void) | undefined, stopAgain: (() => void) | undefined
 
   const wake = (): void => {
@@ -57,8 +64,9 @@ export const readers = ({ db, log, runtime, options, limit, moved }: Given): Rea
     const after = wanting.map(reading => reading.after()), asked = size
     const [landed] = await db.fly([{ statement: log.read, params: [wanting.map(r => r.channel), wanting.map(r => r.partition), after.map(a => a.tx), after.map(a => a.n), asked] }]), { rows } = landed!
     trouble.over()
-    const low = Number(rows[0]![1])
-    if (low < lowest) { lowest = low; for (const reading of wanting) reading.look(); moved(); return }
+    const low = Number(rows[0]![1]), by = rows[0]![5]!, how: Moved | undefined = low < lowest ? 'lower' : by !== (server ?? by) ? 'another' : undefined
+    server = by
+    if (how !== undefined) { lowest = low; for (const reading of wanting) reading.look(); moved(how, how === 'another' ? by : undefined); return }
     if (low > lowest) wait = 1
     lowest = low
     const found = wanting.map((): Found[] => [])
@@ -84,6 +92,7 @@ export const readers = ({ db, log, runtime, options, limit, moved }: Given): Rea
       pause = trouble.failed(e)
       size = Math.max(1, size >> 1)
       for (const reading of wanting) reading.look()
+      if (isAway(refusalOf(e))) moved('unknown')
     }
     if (pause !== undefined && !closed) await new Promise<void>(resolve => { stopAgain?.(); stopAgain = runtime.after(pause, () => { stopAgain = undefined; resolve() }) })
     flying = false
