@@ -37,6 +37,18 @@ test('a log that is ahead of this server is refused, and adopted', inDatabase(as
   assert.is((await right(migrate(db, access, declared, { adopt: true }))).changes.length, 0)
 }))
 
+test('nothing is adopted while an instance may live', inDatabase(async place => {
+  const { db, access } = place.open()
+  await right(migrate(db, access, declared))
+  await place.sql(another)
+  await place.sql(`insert into lowtide.lowtide_instances values ('a', now() + interval '1 minute', '{}'), ('b', now() + interval '1 hour', '{}'), ('gone', now(), '{}')`)
+  for (const dry of [false, true]) assert.match((await left(migrate(db, access, declared, { adopt: true, dry }))).failure, /expected no running instance, found 2, whose leases last until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*; stop them/)
+  assert.is((await place.sql('select from lowtide.lowtide_instances')).length, 3)
+  await left(inspect(db, access, declared))
+  await place.sql(`update lowtide.lowtide_instances set until = now()`)
+  await right(migrate(db, access, declared, { adopt: true }))
+}))
+
 test('a schema made on another server is refused by its system identifier', inDatabase(async place => {
   const { db, access } = place.open()
   await right(migrate(db, access, declared))

@@ -2,7 +2,7 @@ import type { Options, Runtime } from '@lowtide/core'
 import type { Database } from './database.js'
 import type { Log } from './log.js'
 import { atMost } from './outage.js'
-import { type Readers, before } from './readers.js'
+import { type Moved, type Readers, before } from './readers.js'
 import { type Reader, type Reading, reading } from './reading.js'
 
 interface Given { readonly db: Pick<Database, 'fly'>; readonly log: Log; readonly readers: Readers; readonly runtime: Runtime; readonly options: Options; readonly partitions: number }
@@ -29,8 +29,12 @@ export const broadcast = async (by: Reader, { db, log, readers, runtime, options
   }
   return {
     close: (): Promise<void> => closing ??= close(),
-    /** On another server there is another now. */
-    moved: (): void => {
+    /**
+     * Where the server counts lower there is another now. Else the cursors stay: nothing stands behind them but what was read, so there is no earlier place
+     * to go back to, and the now of the other server would pass all that was committed there since.
+     */
+    moved: (how: Moved): void => {
+      if (how !== 'lower') return
       const begin = (): void => void now().then(found => {
         from = found
         for (const one of mine) one.move(found.after)

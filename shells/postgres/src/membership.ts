@@ -1,7 +1,9 @@
 import type { Options, Runtime } from '@lowtide/core'
+import { isAway, refusalOf } from './failure.js'
 import type { Newsroom } from './newsroom.js'
 import { atMost, outage } from './outage.js'
 import type { Look, Ownership, Part, Taken } from './ownership.js'
+import type { Moved } from './readers.js'
 import type { Reader, Reading } from './reading.js'
 import { ownerOf } from './share.js'
 
@@ -17,8 +19,8 @@ export interface Membership {
   join(by: Reader): Promise<void>
   /** Waits for batches that are out, and gives up what it has; within `grace`. */
   leave(by: Reader): Promise<void>
-  /** The server is another than it was: what was taken there is not held here. */
-  moved(): void
+  /** The server is another than it was, or may be: what was taken there is not held here, and cursors begin at what is stored, unless that was done already for this server. */
+  moved(how: Moved, by?: string): void
   sizes(): { readonly owned: number; readonly members: number }
   /** As a process that was killed. */
   kill(): void
@@ -27,11 +29,13 @@ export interface Membership {
 interface Held extends Part { readonly fence: string; readonly by: Reader; readonly reading: Reading; giving: boolean; free: boolean }
 /** Renewals in the time of a lease. */
 const renewals = 3
+/** Nothing where the log says already, once an outage, what broke. */
+const whys: { readonly [how in Moved]: string | undefined } = { lower: 'the server counts transactions from a lower one than before', another: 'another server answers, or this one was started again', unknown: undefined }
 
 export const membership = ({ ownership, newsroom, runtime, options, partitions, begin, end }: Given): Membership => {
   const members = new Map<string, Reader>(), held = new Map<string, Held>(), settled = new Set<() => void>(), trouble = outage(runtime, options, 'renew the lease')
   const keyOf = ({ consumer, channel, partition }: Part): string => `${partition}/${channel}/${consumer}`
-  let id = runtime.newId(), old = id, joined = false, told = '', listening: number | undefined, renewed = 0, xmax = 0, dead = false
+  let id = runtime.newId(), old = id, joined = false, told = '', listening: number | undefined, renewed = 0, xmax = 0, server: string | undefined, dead = false
   let running: Promise<void> | undefined, next: Promise<void> | undefined, stopTimer: (() => void) | undefined, stopNews: (() => void) | undefined
 
   const lose = (h: Held): void => {
@@ -39,13 +43,14 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
     end(h.reading)
     if (members.get(h.consumer) === h.by || h.reading.out()) h.by.on.revoked(h.channel, String(h.partition))
   }
-  const drop = (why: string): void => {
-    runtime.log('warn', `[postgres] ${why}; gives up ${held.size} partitions and joins again`)
+  const drop = (why?: string): void => {
+    if (why !== undefined) runtime.log('warn', `[postgres] ${why}; gives up ${held.size} partitions and joins again`)
     for (const h of held.values()) lose(h)
     old = id
     id = runtime.newId()
     joined = false
     xmax = 0
+    server = undefined
   }
   /** Hands nothing more out; what is out may end, for as long as a lease: a batch that never ends must not keep a partition from who can read it. */
   const giveUp = (h: Held, patience: number): Promise<void> => {
@@ -73,16 +78,21 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
       for (const h of held.values()) lose(h)
       if (joined) newsroom.tellMembers()
       joined = false
+      told = ''
       id = runtime.newId()
       return
     }
-    const how = !joined ? { insteadOf: old } : told !== list || listening !== session || now - renewed >= options.lease / renewals || now < renewed ? 'renew' : undefined
+    // others take this process for gone when its session is: and whoever ended that may have ended the server
+    if (joined && listening !== undefined && session !== listening) drop()
+    const me = id, how = !joined ? { insteadOf: old } : told !== list || listening !== session || now - renewed >= options.lease / renewals || now < renewed ? 'renew' : undefined
     const look = await ownership.look(id, names, how, session)
-    if (dead) return
+    if (dead || id !== me) return // dropped meanwhile: another round follows
     if (joined && !look.alive.has(id)) { drop('the lease ran out'); return round() }
-    if (look.xmax < xmax) { drop('the server counts transactions from a lower one than before'); return round() }
+    if (look.xmax < xmax) { drop(whys.lower); return round() }
+    if (look.server !== (server ?? look.server)) { drop(whys.another); return round() }
     const news = !joined || told !== list
     xmax = look.xmax
+    server = look.server
     joined = true
     if (how !== undefined) { renewed = now; told = list; listening = session }
     if (news) newsroom.tellMembers()
@@ -95,7 +105,7 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
     const wanted = wantedOf(look), given = [...held.values()].filter(h => h.free)
     if (wanted.length + given.length === 0) return
     const taken = await ownership.move(id, given, wanted)
-    if (dead) return
+    if (dead || id !== me) return
     for (const h of given) lose(h)
     if (given.length > 0) newsroom.tellMembers()
     for (const t of taken) {
@@ -114,6 +124,7 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
       for (const call of settled) call()
     } catch (e) {
       wait = Math.min(trouble.failed(e), options.lease / renewals)
+      if (joined && isAway(refusalOf(e))) drop()
       throw e
     } finally {
       if (!dead && (members.size > 0 || joined)) stopTimer = runtime.after(wait, kick)
@@ -136,7 +147,7 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
         stopNews ??= newsroom.onMembers(kick)
         await turn()
       } catch (e) {
-        if (joined && told.split('\u0000').includes(name)) return // known already; what it could not take yet it tries again
+        if (told.split('\u0000').includes(name)) return // known already; what it could not take yet it tries again
         members.delete(name)
         throw e
       }
@@ -158,7 +169,7 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
       stopNews?.()
       stopNews = undefined
     },
-    moved: () => { if (joined) { drop('the server counts transactions from a lower one than before'); kick() } },
+    moved: (how, by) => { if (joined && by !== server) { drop(whys[how]); kick() } },
     sizes: () => ({ owned: held.size, members: members.size }),
     kill: () => { dead = true; stopTimer?.(); stopNews?.(); for (const h of held.values()) end(h.reading) },
   }

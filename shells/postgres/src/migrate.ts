@@ -9,7 +9,7 @@ import { failure, failureOf, refusalOf } from './failure.js'
 import { fly } from './flight.js'
 import { type Live, looking, seen, version } from './live.js'
 import { locking } from './locks.js'
-import { answered, asking } from './meta.js'
+import { answered, asking, moved } from './meta.js'
 import { barredFromUsing } from './rights.js'
 import { identifier, statement } from './statement.js'
 
@@ -20,14 +20,24 @@ const patience = { migration: '60s', table: '5s' } as const
 
 class Refused extends Error { readonly faults: readonly string[]; constructor(faults: readonly string[]) { super(); this.faults = faults } }
 
+/** Who still runs adds the old shift to ids. An adoption that goes on keeps instances from coming, too. */
+const barredByLiving = async (client: pg.Client, schema: string, dry: boolean): Promise<string | undefined> => {
+  const at = `${identifier(schema)}.lowtide_instances`
+  if (!dry) await client.query(`lock table ${at} in share row exclusive mode`)
+  const [landed] = await fly(client, [{ statement: statement(`select count(*), max(until)::timestamptz(0)::text from ${at} where until > clock_timestamp()`), params: [] }]), [count, until] = landed!.rows[0]!
+  return count === '0' ? undefined : `expected no running instance, found ${count}, whose leases last until ${until} by the server's clock; stop them, and adopt when their leases are over; where none runs, delete the rows of ${at} first`
+}
+
 /** Reads everything anew: under the lock nobody else migrates. */
-const read = async (client: pg.Client, schema: string, needs: Needs, adopt: boolean): Promise<Migration> => {
+const read = async (client: pg.Client, schema: string, needs: Needs, adopt: boolean, dry: boolean): Promise<Migration> => {
   const [number] = await fly(client, [{ statement: version, params: [] }]), old = tooOld(Number(number!.rows[0]![0]))
   if (old !== undefined) throw new Refused([old])
   const live: Live = seen(await fly(client, looking(schema))), at = (table: string): string => `${identifier(schema)}.${identifier(table)}`
   const standing = live.tables.has('lowtide_migrations'), barred = standing ? barredFromUsing(live, schema) : undefined
   if (barred !== undefined) throw new Refused([barred])
   const meta = standing ? answered(await fly(client, asking(identifier(schema)))) : undefined
+  const living = adopt && meta !== undefined && moved(meta) !== undefined ? await barredByLiving(client, schema, dry) : undefined
+  if (living !== undefined) throw new Refused([living])
   const assumed = migrationOf(schema, needs, live, meta, adopt, () => false)
   if (assumed.unsure.length === 0) return assumed
   const landed = await fly(client, assumed.unsure.map(table => ({ statement: statement(`select not exists (select from ${at(table)})`), params: [] })))
@@ -76,7 +86,7 @@ export const migrate = (db: Database, { url }: Pick<Access, 'url'>, needs: Needs
       locks.exclusive('migrate')
       await fly(client, [locks.step()])
     }
-    const { changes, faults } = await read(client, db.schema, needs, adopt)
+    const { changes, faults } = await read(client, db.schema, needs, adopt, dry)
     if (faults.length > 0) throw new Refused(faults)
     if (!dry && changes.length > 0) {
       const applied = await apply(client, db.schema, changes)

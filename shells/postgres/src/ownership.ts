@@ -1,5 +1,6 @@
 import type { Database } from './database.js'
 import { locking, ownershipOf } from './locks.js'
+import { server } from './log.js'
 import type { Place } from './position.js'
 import { type Step, statement } from './statement.js'
 
@@ -7,8 +8,8 @@ import { type Step, statement } from './statement.js'
 export interface Part { readonly consumer: string; readonly channel: string; readonly partition: number }
 export interface Owned extends Part { readonly owner: string | null; readonly fence: string }
 export interface Taken extends Part { readonly fence: string; readonly after: Place }
-/** What one look tells: which instances live and what they run, who owns what, how far the server has counted. */
-export interface Look { readonly alive: ReadonlyMap<string, readonly string[]>; readonly owned: readonly Owned[]; readonly xmax: number }
+/** What one look tells: which instances live and what they run, who owns what, how far the server has counted, and which one it is. */
+export interface Look { readonly alive: ReadonlyMap<string, readonly string[]>; readonly owned: readonly Owned[]; readonly xmax: number; readonly server: string | undefined }
 /** The statements on instances and owners. Only the server's clock counts. */
 export interface Ownership {
   /** Rows for all partitions of a consumer's channels. */
@@ -33,7 +34,7 @@ export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: nu
   const enter = statement(`insert into ${instances} (id, until, consumers, session) values ($1::text, ${later}, $3::text[], ${session}) on conflict (id) do update set until = excluded.until, consumers = excluded.consumers, session = excluded.session`)
   const renew = statement(`update ${instances} set until = ${later}, consumers = $3::text[], session = ${session} where id = $1::text and until > clock_timestamp()`)
   const sweep = statement(`delete from ${instances} where id in (select i.id from ${instances} i where not ${lively('i')} and i.id <> $1::text for update skip locked)`)
-  const alive = statement(`select i.id, to_json(i.consumers), ${xmax} from ${instances} i where ${lively('i')} or (i.id = $1::text and i.until > clock_timestamp())`)
+  const alive = statement(`select i.id, to_json(i.consumers), ${xmax}, ${server} from ${instances} i where ${lively('i')} or (i.id = $1::text and i.until > clock_timestamp())`)
   const owners = statement(`select c.consumer, c.channel, c.partition, c.owner, c.fence from ${consumers} c where c.consumer = any($1::text[])`)
   const lives = (id: string): string => `exists (select from ${instances} i where i.id = ${id} and (${lively('i')} or (i.id = $1::text and i.until > clock_timestamp())))`
   const take = statement(`update ${consumers} c set owner = $1::text, fence = c.fence + 1
@@ -62,7 +63,7 @@ export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: nu
       if (how !== undefined && how !== 'renew') steps.unshift({ statement: remove, params: [how.insteadOf] })
       const landed = await db.fly(steps), [living, owning] = landed.slice(-2) as [typeof landed[number], typeof landed[number]]
       return {
-        alive: new Map(living.rows.map(([id, consumers]) => [id!, JSON.parse(consumers!) as readonly string[]])), xmax: Number(living.rows[0]?.[2] ?? 0),
+        alive: new Map(living.rows.map(([id, consumers]) => [id!, JSON.parse(consumers!) as readonly string[]])), xmax: Number(living.rows[0]?.[2] ?? 0), server: living.rows[0]?.[3] ?? undefined,
         owned: owning.rows.map(([consumer, channel, partition, owner, fence]) => ({ consumer: consumer!, channel: channel!, partition: Number(partition), owner: owner!, fence: fence! })),
       }
     },

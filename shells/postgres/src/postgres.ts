@@ -43,7 +43,7 @@ export const postgres = ({ url, schema = 'lowtide', connections = 10, lockTimeou
       let closing: Promise<void> | undefined
       return E.right({
         transport: log,
-        store: store({ db, shift, partitions, tables, newId: runtime.newId, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
+        store: store({ db, shift, partitions, tables, runtime, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
         drain: () => Promise.resolve(), // all of it is on disk: another process goes on
         close: () => closing ??= log.close().then(() => news.close()).then(() => Promise.all([keeper.close(), db.close()])).then(() => {}),
       })

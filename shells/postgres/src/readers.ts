@@ -1,15 +1,22 @@
 import type { Options, Runtime } from '@lowtide/core'
 import type { Logged } from './bulletin.js'
 import type { Database } from './database.js'
+import { isAway, refusalOf } from './failure.js'
 import type { Log } from './log.js'
 import { outage } from './outage.js'
 import { type Place } from './position.js'
 import type { Found, Reading } from './reading.js'
 
+/**
+ * How a server can be another than before: it counts transactions from a lower one; it says so itself; or nobody knows, for a connection broke, or none
+ * could be had. After a failover to a copy that lagged, ids of what was lost are given out again: below a cursor that is only in memory a message may
+ * stand that was never read, also where the server has counted further meanwhile.
+ */
+export type Moved = 'lower' | 'another' | 'unknown'
 interface Given {
   readonly db: Pick<Database, 'fly'>; readonly log: Log; readonly runtime: Runtime; readonly options: Options
   /** Deliveries in a batch, at most. */ readonly limit: number
-  /** The server counts transactions from a lower one than before: it is another, or an older self. */ moved(): void
+  /** The server is another (`by`, where it says so), or may be. */ moved(how: Moved, by?: string): void
 }
 /** All that is read in this process. Whoever wants to read in one turn is read for in one round trip. */
 export interface Readers {
@@ -22,14 +29,19 @@ export interface Readers {
   close(): void
 }
 
-/** Characters in a round trip, about: messages of 200 KiB must not come by the thousand, nor keep an answer from coming in time. */
-const most = 16 * 2 ** 20, first = 32
+/**
+ * Bytes of messages in a round trip, and in all that this process has read and not handled yet, but for `least` a reading and one message at least: a
+ * backlog of large ones must fit into memory, and its answer come in time. `least` holds a batch of small ones.
+ */
+const most = 16 * 2 ** 20, least = 2 ** 18, first = 32
+/** Up to here a message is never compressed. */
+const plain = 1_500
 
 export const readers = ({ db, log, runtime, options, limit, moved }: Given): Readers => {
   const places = new Map<string, Set<Reading>>(), trouble = outage(runtime, options, 'read the log')
   const placeOf = (channel: string, partition: number): string => `${partition}/${channel}`
   const all = function* (): Iterable<Reading> { for (const set of places.values()) yield* set }
-  let size = Math.min(limit, first), planned = false, flying = false, closed = false, lowest = 0, wait = 1
+  let size = Math.min(limit, first), planned = false, flying = false, closed = false, lowest = 0, server: string | undefined, large = false, wait = 1
   let stopPoll: (() => void) | undefined, stopAgain: (() => void) | undefined
 
   const wake = (): void => {
@@ -54,23 +66,32 @@ export const readers = ({ db, log, runtime, options, limit, moved }: Given): Rea
     wake()
   }
   const ask = async (wanting: readonly Reading[]): Promise<void> => {
-    const after = wanting.map(reading => reading.after()), asked = size
-    const [landed] = await db.fly([{ statement: log.read, params: [wanting.map(r => r.channel), wanting.map(r => r.partition), after.map(a => a.tx), after.map(a => a.n), asked] }]), { rows } = landed!
+    const after = wanting.map(reading => reading.after()), asked = size, bytes = Math.floor(Math.max(most / [...all()].length, Math.min(most / wanting.length, least)))
+    const each = Math.floor(bytes / asked), measuring = large
+    const [landed] = await db.fly([{ statement: measuring ? log.measured : log.read, params: [wanting.map(r => r.channel), wanting.map(r => r.partition), after.map(a => a.tx), after.map(a => a.n), asked, measuring ? bytes : each] }]), { rows } = landed!
     trouble.over()
-    const low = Number(rows[0]![1])
-    if (low < lowest) { lowest = low; for (const reading of wanting) reading.look(); moved(); return }
+    const low = Number(rows[0]![1]), by = rows[0]![5]!, how: Moved | undefined = low < lowest ? 'lower' : by !== (server ?? by) ? 'another' : undefined
+    server = by
+    if (how !== undefined) { lowest = low; for (const reading of wanting) reading.look(); moved(how, how === 'another' ? by : undefined); return }
     if (low > lowest) wait = 1
     lowest = low
-    const found = wanting.map((): Found[] => [])
-    let came = 0
+    const found = wanting.map((): Found[] => []), cut = new Set<number>()
+    let longest = 0
     for (const [i, , tx, n, text] of rows) {
-      if (text == null) continue
-      found[Number(i) - 1]!.push({ place: { tx: Number(tx), n: Number(n) }, text })
-      came += text.length
+      const at = Number(i) - 1, here = found[at]!
+      if (tx == null || cut.has(at)) continue
+      if (text == null) { cut.add(at); continue }
+      here.push({ place: { tx: Number(tx), n: Number(n) }, text })
+      if (!measuring) continue
+      const length = Buffer.byteLength(text)
+      longest = Math.max(longest, length)
+      if (length > bytes) cut.add(at) // nothing behind it says so
     }
-    size = came > most ? Math.max(1, Math.floor(asked * most / came)) : Math.min(limit, asked * 2)
+    large = measuring ? cut.size > 0 || longest > Math.min(each, plain) : cut.size > 0
+    // where large ones were cut off, the server need not measure so many of them again
+    size = measuring && cut.size > 0 ? Math.max(1, ...found.map(({ length }) => length)) : large && !measuring ? asked : Math.min(limit, asked * 2)
     // one whose cursor has moved meanwhile was begun anew elsewhere
-    for (const [i, reading] of wanting.entries()) if (reading.after() === after[i]) reading.feed(found[i]!, low, found[i]!.length >= asked)
+    for (const [i, reading] of wanting.entries()) if (reading.after() === after[i]) reading.feed(found[i]!, low, cut.has(i) || found[i]!.length >= asked)
   }
   const read = async (): Promise<void> => {
     planned = false
@@ -84,6 +105,7 @@ export const readers = ({ db, log, runtime, options, limit, moved }: Given): Rea
       pause = trouble.failed(e)
       size = Math.max(1, size >> 1)
       for (const reading of wanting) reading.look()
+      if (isAway(refusalOf(e))) moved('unknown')
     }
     if (pause !== undefined && !closed) await new Promise<void>(resolve => { stopAgain?.(); stopAgain = runtime.after(pause, () => { stopAgain = undefined; resolve() }) })
     flying = false

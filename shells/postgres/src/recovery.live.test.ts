@@ -1,7 +1,7 @@
 import { right, until, within } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Node, type Site, emits, newName, node, numbers, owners, reader, site, sorted, upTo } from './channels/fixture.js'
+import { type Node, type Site, emits, message, newName, node, numbers, owners, reader, site, sorted, upTo } from './channels/fixture.js'
 
 const recovery = suite<{ at: Site; nodes: Node[] }>('recovery')
 recovery.before.each(async context => { context.at = await site(newName()); context.nodes = [] })
@@ -42,6 +42,76 @@ recovery('goes on when every connection is ended, again and again', async c => {
     assert.equal(mine, sorted(mine))
   }
   assert.ok(!a.logged.concat(b.logged).some(text => /password|:secret/.test(text)))
+})
+
+/** What a failover to a copy that lagged leaves: the last transactions are gone, the checkpoint is as old, and their ids are used for another message. */
+const goBack = async ({ query }: Site): Promise<void> => {
+  const [last] = await query<{ tx: string }>('select max(tx) as tx from :schema.lowtide_log')
+  await query('update :schema.lowtide_consumers c set (tx, n) = (select tx, n from :schema.lowtide_log where tx < $1 order by tx desc, n desc limit 1)', [last!.tx])
+  await query('delete from :schema.lowtide_log where tx = $1', [last!.tx])
+  await query(`insert into :schema.lowtide_log values ('news', 0, $1, 0, $2)`, [last!.tx, JSON.stringify(message('m99', 'k1'))])
+}
+const two = async (a: Node): Promise<void> => { for (let i = 0; i < 2; i++) await right(a.transport.publish(emits('news', i * 5, 5))) }
+
+recovery('reads what took the place of what a failover lost, after every connection broke', async c => {
+  const a = open(c, { options: { partitions: 1, poll: 60_000, lease: 60_000 } }), one = await reader(a, 'views', ['news'])
+  await two(a)
+  await until('all', 3_000, () => one.got.length === 10)
+  await until('its session', 3_000, async () => (await c.at.query('select from :schema.lowtide_instances where session is not null')).length === 1)
+  await goBack(c.at)
+  await terminate(c.at)
+  await until('the new message', 5_000, () => one.ids().includes('m99'))
+  assert.equal(one.ids().slice(10), ['m99'])
+})
+
+recovery('reads what took the place of what a failover lost, after a round trip that broke', async c => {
+  for (const [what, text] of [['the log', 'with now as'], ['owners', 'select i.id']] as const) {
+    await c.at.query('delete from :schema.lowtide_log')
+    const a = open(c, { deaf: true, options: { partitions: 1 } }), { fly } = a.db, one = await reader(a, 'views', ['news'])
+    await two(a)
+    await until('all', 3_000, () => one.got.length === 10)
+    let broken = 0
+    Object.assign(a.db, { fly: async (steps: Parameters<typeof fly>[0]) => {
+      if (broken === 0 && steps.some(s => s.statement.text.startsWith(text))) { broken++; await goBack(c.at); throw new Error('Connection terminated unexpectedly') }
+      return fly(steps)
+    } })
+    await until(`the new message, ${what}`, 5_000, () => one.ids().includes('m99'))
+    assert.equal(one.ids().slice(10), ['m99'])
+    await a.close()
+  }
+})
+
+recovery('reads what took the place of what a failover lost, where no connection of its readers was in use', async c => {
+  for (const texts of [['with now as'], ['select i.id'], ['with now as', 'select i.id']]) {
+    await c.at.query('delete from :schema.lowtide_log')
+    const a = open(c, { deaf: true, options: { partitions: 1 } }), { fly } = a.db, one = await reader(a, 'views', ['news'])
+    await two(a)
+    await until('all', 3_000, () => one.got.length === 10)
+    let moved = false
+    Object.assign(a.db, { fly: async (steps: Parameters<typeof fly>[0]) => {
+      const at = steps.findIndex(s => texts.some(text => s.statement.text.startsWith(text))), column = steps[at]?.statement.text.startsWith('select i.id') === true ? 3 : 5
+      if (at >= 0 && !moved) { moved = true; await goBack(c.at) }
+      // what another server would say of itself
+      return (await fly(steps)).map((landed, i) => i === at ? { ...landed, rows: landed.rows.map(cells => cells.with(column, '1')) } : landed)
+    } })
+    await until('the new message', 5_000, () => one.ids().includes('m99'))
+    assert.equal(one.ids().slice(10), ['m99'])
+    assert.is(a.logged.filter(line => line.includes('another server')).length, 1)
+    await a.close()
+  }
+})
+
+recovery('keeps what it has where only a lock was not had in time', async c => {
+  const a = open(c, { options: { partitions: 1 } }), { fly } = a.db, one = await reader(a, 'views', ['news'])
+  let refused = 0
+  Object.assign(a.db, { fly: async (steps: Parameters<typeof fly>[0]) => {
+    if (refused < 3 && steps.some(s => /^(with now as|select i\.id)/.test(s.statement.text))) { refused++; throw Object.assign(new Error('canceling statement due to lock timeout'), { code: '55P03', severity: 'ERROR' }) }
+    return fly(steps)
+  } })
+  await until('refusals', 3_000, () => refused === 3)
+  await right(a.transport.publish(emits('news', 0, 5)))
+  await until('all', 5_000, () => one.got.length === 5)
+  assert.equal([one.revoked, (await owners(c.at, 'views'))[0]!.fence], [[], '1'])
 })
 
 recovery('listens again on a new connection, and looks at everything once', async c => {

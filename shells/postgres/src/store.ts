@@ -1,4 +1,4 @@
-import type { AnyTable, Failure, Store, Unit } from '@lowtide/core'
+import type { AnyTable, Failure, Runtime, Store, Unit } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { committing } from './commit.js'
 import type { Database } from './database.js'
@@ -13,13 +13,13 @@ import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from './statement.js'
 
 interface Storing {
-  readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly newId: () => string
+  readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly runtime: Pick<Runtime, 'newId' | 'after' | 'random'>
   told(news: News, emits: Unit['emits']): void
   readonly watch: Store['watch']
 }
 const parkedNews: News = { log: [], outcome: false, applied: false, parked: true }
 
-export const store = ({ db, shift, partitions, tables, told, watch, newId }: Storing): Store => {
+export const store = ({ db, shift, partitions, tables, told, watch, runtime }: Storing): Store => {
   const schema = identifier(db.schema), known = new Map(tables.map(table => [table.name, shapeOf(table, db.at(table.name))]))
   const unknown = (name: string): Failure => failure(`cannot find table '${name}'; known: ${[...known.keys()].join(', ') || 'none'}`)
   /** An answer, or a failure of what was being done. */
@@ -57,7 +57,7 @@ export const store = ({ db, shift, partitions, tables, told, watch, newId }: Sto
     }),
     shadow: originals => doing('copy tables', async () => {
       const missing = originals.find(({ name }) => !known.has(name))
-      return missing ? E.left(unknown(missing.name)) : shadow({ db, partitions, name: newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}), unknown })
+      return missing ? E.left(unknown(missing.name)) : shadow({ db, partitions, runtime, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}), unknown })
     }),
   }
 }

@@ -78,6 +78,29 @@ transport('reads few messages at a time where they are large', async c => {
   inOrder(x.got)
 })
 
+transport('reads a backlog of large messages behind small ones in answers that fit into memory', async c => {
+  const options = { partitions: 4 }, a = open(c, { options }), one = node(c.at.schema, { options }), many = 2_000, large = 600
+  c.nodes.push(one)
+  const { fly } = one.db, answers: number[] = []
+  Object.assign(one.db, { fly: async (steps: Parameters<typeof fly>[0]) => {
+    const landed = await fly(steps)
+    answers.push(landed.flatMap(l => l.rows.flat()).reduce((sum, cell) => sum + (cell?.length ?? 0), 0))
+    return landed
+  } })
+  await right(a.transport.publish(emits('news', 0, many, 50)))
+  const x = await reader(one, 'views', ['news'])
+  await until('the small ones', 10_000, () => x.got.length === many)
+  // some of them compressed
+  await c.at.query(`insert into :schema.lowtide_log select 'news', g % 4, pg_current_xact_id()::text::bigint, g, json_build_object('id', 'm' || (g + ${many}), 'source', 'test', 'type', 'Tested', 'subject', 'k' || g % 4,
+    'time', '2024-05-01T00:00:00.000Z', 'dataschema', 'Tested/1', 'correlationid', 'c', 'data', case g % 4 when 3 then repeat('x', 100000) else (select string_agg(md5((g * 10000 + j)::text), '') from generate_series(1, 3000) j) end)
+    from generate_series(0, ${large - 1}) g`)
+  answers.length = 0
+  await until('the large ones', 60_000, () => x.got.length === many + large)
+  assert.ok(Math.max(...answers) < 18 * 2 ** 20, `${Math.max(...answers)}`)
+  assert.equal(sorted(numbers(x.ids())), upTo(many + large))
+  inOrder(x.got)
+})
+
 transport('hands out the next batch when the last one is done', async c => {
   const a = open(c, { batch: 5, options: { partitions: 1 } })
   let go = (): void => {}

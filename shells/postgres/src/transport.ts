@@ -9,7 +9,7 @@ import type { Newsroom } from './newsroom.js'
 import { ownership } from './ownership.js'
 import { reached } from './position.js'
 import { publisher } from './publish.js'
-import { readers } from './readers.js'
+import { type Moved, readers } from './readers.js'
 import { type Reader, reading } from './reading.js'
 import { room } from './room.js'
 
@@ -37,10 +37,10 @@ export interface LogTransport extends Transport {
 /** Channels on the log: partitions with fenced owners, news as hints, polling underneath. */
 export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, partitions, batch = 500 }: TransportGiven): LogTransport => {
   const log = logOf(db, shift), intake = room({ db, newsroom, runtime, options }), write = publisher(db, log, partitions)
-  const subscriptions = new Set<{ close(): Promise<void>; moved?(): void }>()
-  const reads = readers({ db, log, runtime, options, limit: Math.min(batch, options.buffer), moved: () => {
-    members.moved()
-    for (const { moved } of subscriptions) moved?.()
+  const subscriptions = new Set<{ close(): Promise<void>; moved?(how: Moved): void }>()
+  const reads = readers({ db, log, runtime, options, limit: Math.min(batch, options.buffer), moved: (how, by) => {
+    members.moved(how, by)
+    for (const { moved } of subscriptions) moved?.(how)
   } })
   const members = membership({
     ownership: ownership(keeper, shift, options.lease), newsroom, runtime, options, partitions, end: reads.remove,

@@ -1,6 +1,7 @@
 import { type AnyTable, type Message, type Row, defaults } from '@lowtide/core'
 import { type Ground, functions } from '@lowtide/conformance'
 
+import { system } from '@lowtide/run'
 import { testServer } from '@lowtide/servers'
 import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
@@ -50,7 +51,7 @@ export const ground = async ({ partitions }: { readonly partitions: number }): P
     bench: async tables => {
       const own = await made(tables, partitions), db = database(access(own), () => {})
       return {
-        store: store({ db, shift: 0, partitions, tables, newId: () => String(Math.random()), told: () => {}, watch: () => () => {} }),
+        store: store({ db, shift: 0, partitions, tables, runtime: { ...system, newId: () => String(Math.random()) }, told: () => {}, watch: () => () => {} }),
         rows: async name => rowsOf(tables.find(t => t.name === name)!, own), close: async () => { await db.close(); await drop(own) },
       }
     },
