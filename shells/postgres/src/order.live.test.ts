@@ -1,21 +1,10 @@
-import { right, until, within } from '@lowtide/testing'
-import { suite } from 'uvu'
+import { right, until } from '@lowtide/testing'
 import * as assert from 'uvu/assert'
-import { type Node, type Site, emitIn, emits, message, newName, node, numbers, reader, site, sorted, upTo } from './channels/fixture.js'
+import { type Site, emitIn, emits, message, numbers, open, reader, sites, sorted, upTo } from './channels/fixture.js'
 import { emitLock, locking } from './locks.js'
 import { paramText } from './statement.js'
 
-const order = suite<{ at: Site; nodes: Node[] }>('order')
-order.before.each(async context => { context.at = await site(newName()); context.nodes = [] })
-order.after.each(async ({ at, nodes }) => {
-  await within(20_000, 'the nodes to close', () => Promise.all(nodes.map(n => n.close())))
-  await at.drop()
-})
-const open = ({ at, nodes }: { at: Site; nodes: Node[] }, o: Parameters<typeof node>[1] = {}): Node => {
-  const one = node(at.schema, o)
-  nodes.push(one)
-  return one
-}
+const order = sites('order', () => ({}))
 /** The reader that everybody writes first: it goes on behind the last that it saw. */
 const naive = ({ query }: Pick<Site, 'query'>, keep: 'place' | 'sequence') => {
   const got: string[] = []

@@ -1,19 +1,8 @@
 import { right, until, within } from '@lowtide/testing'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Node, type Site, emits, message, newName, node, numbers, owners, reader, site, sorted, upTo } from './channels/fixture.js'
+import { type Node, type Site, emits, message, numbers, open, owners, reader, sites, sorted, upTo } from './channels/fixture.js'
 
-const recovery = suite<{ at: Site; nodes: Node[] }>('recovery')
-recovery.before.each(async context => { context.at = await site(newName()); context.nodes = [] })
-recovery.after.each(async ({ at, nodes }) => {
-  await within(20_000, 'the nodes to close', () => Promise.all(nodes.map(n => n.close())))
-  await at.drop()
-})
-const open = ({ at, nodes }: { at: Site; nodes: Node[] }, o: Parameters<typeof node>[1] = {}): Node => {
-  const one = node(at.schema, o)
-  nodes.push(one)
-  return one
-}
+const recovery = sites('recovery', () => ({}))
 const terminate = ({ query, schema }: Site) => query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [schema])
 
 recovery('goes on when every connection is ended, again and again', async c => {

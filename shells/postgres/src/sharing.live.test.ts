@@ -1,27 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { right, until, within } from '@lowtide/testing'
-import { suite } from 'uvu'
+import { right, until } from '@lowtide/testing'
 import * as assert from 'uvu/assert'
 import { locking, ownershipOf } from './locks.js'
 import { paramText } from './statement.js'
-import { type Node, type Site, emits, newName, node, numbers, owners, reader, shares, site, sorted, upTo } from './channels/fixture.js'
+import { type Site, emits, node, numbers, open, owners, reader, shares, sites, sorted, upTo } from './channels/fixture.js'
 
 /** This file is also the program of a child: a process of its own that reads as 'views', says what it hears, and lives until it is killed. */
 const childOf = process.env['LOWTIDE_TEST_CHILD']
 
-const sharing = suite<{ at: Site; nodes: Node[]; children: ChildProcess[] }>('sharing')
-sharing.before.each(async context => { context.at = await site(newName()); context.nodes = []; context.children = [] })
-sharing.after.each(async ({ at, nodes, children }) => {
-  for (const child of children) child.kill('SIGKILL')
-  await within(20_000, 'the nodes to close', () => Promise.all(nodes.map(n => n.close())))
-  await at.drop()
-})
-const open = ({ at, nodes }: { at: Site; nodes: Node[] }, o: Parameters<typeof node>[1] = {}): Node => {
-  const one = node(at.schema, o)
-  nodes.push(one)
-  return one
-}
+const sharing = sites('sharing', () => ({ children: [] as ChildProcess[] }), ({ children }) => { for (const child of children) child.kill('SIGKILL') })
 interface Said { readonly what: 'got' | 'revoked' | 'refused' | 'greeted'; readonly part: string; readonly fence?: string; readonly ids?: readonly string[] }
 const start = ({ at, children }: { at: Site; children: ChildProcess[] }, lease = 1_000) => {
   const child = spawn(process.execPath, ['--enable-source-maps', fileURLToPath(import.meta.url)], { env: { ...process.env, LOWTIDE_TEST_CHILD: at.schema, LOWTIDE_TEST_LEASE: String(lease) }, stdio: ['ignore', 'pipe', 'inherit'] }), said: Said[] = []

@@ -1,5 +1,5 @@
 import { type Check, type Parked, type TableLookup, type Unit, type Write, accept, channel, command, commandHandler, event, int, keyOf, reject, table, text, uuid } from '@lowtide/core'
-import { deployment, run } from '@lowtide/run'
+import { deployment, run, system } from '@lowtide/run'
 import { left, right, until } from '@lowtide/testing'
 import * as O from 'fp-ts/lib/Option.js'
 import { suite } from 'uvu'
@@ -20,14 +20,14 @@ const insert: Write = { key: keyOf('things', id), table: 'things', at: id, colum
 const inStore = (test: (place: Place & { readonly store: ReturnType<typeof store> }) => Promise<void>) => inDatabase(async place => {
   const { db, access } = place.open()
   await right(migrate(db, access, needs([things])))
-  await test({ ...place, store: store({ db, shift: 0, partitions: 4, tables: [things], newId: () => 'x', told: () => {}, watch: () => () => {} }) })
+  await test({ ...place, store: store({ db, shift: 0, partitions: 4, tables: [things], runtime: system, told: () => {}, watch: () => () => {} }) })
 })
 const test = suite('the store')
 test.after(stop)
 
 test('uses a connection no further whose statements were not all parsed, and says that a lock was the reason', inStore(async ({ store: s, sql, open, url }) => {
   await sql(`begin; lock table lowtide.things in access exclusive mode; set local idle_in_transaction_session_timeout = 0`)
-  const patient = open(url), hasty = store({ db: patient.db, shift: 0, partitions: 4, tables: [things], newId: () => 'x', told: () => {}, watch: () => () => {} })
+  const patient = open(url), hasty = store({ db: patient.db, shift: 0, partitions: 4, tables: [things], runtime: system, told: () => {}, watch: () => () => {} })
   const refused = await left(hasty.fetch([get(id), { lookup: 'things', ask: { op: 'by', at: 'n', index: 0, key: { name: 'n' } } }]))
   assert.equal([refused.retry, refused.unavailable, /55P03/.test(refused.failure)], [true, true, true], refused.failure)
   await sql('rollback')

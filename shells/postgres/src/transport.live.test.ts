@@ -1,20 +1,9 @@
 import { channel } from '@lowtide/core'
 import { left, right, until, within } from '@lowtide/testing'
-import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Node, type Site, emitIn, emits, message, newName, node, numbers, reader, shares, site, sorted, upTo } from './channels/fixture.js'
+import { emitIn, emits, message, node, numbers, open, reader, shares, sites, sorted, upTo } from './channels/fixture.js'
 
-const transport = suite<{ at: Site; nodes: Node[] }>('transport')
-transport.before.each(async context => { context.at = await site(newName()); context.nodes = [] })
-transport.after.each(async ({ at, nodes }) => {
-  await within(20_000, 'the nodes to close', () => Promise.all(nodes.map(n => n.close())))
-  await at.drop()
-})
-const open = ({ at, nodes }: { at: Site; nodes: Node[] }, o: Parameters<typeof node>[1] = {}): Node => {
-  const one = node(at.schema, o)
-  nodes.push(one)
-  return one
-}
+const transport = sites('transport', () => ({}))
 const inOrder = (got: readonly { readonly id: string; readonly subject: string }[]): void => {
   const last = new Map<string, number>()
   for (const { id, subject } of got) {

@@ -1,8 +1,9 @@
 import { type Batch, type Channel, type Message, type Options, type Runtime, channel, defaults } from '@lowtide/core'
 import { system as real } from '@lowtide/run'
 import { testServer } from '@lowtide/servers'
-import { right } from '@lowtide/testing'
+import { right, within } from '@lowtide/testing'
 import pg from 'pg'
+import { suite } from 'uvu'
 import { type Database, database } from '../database.js'
 import { type Newsroom, newsroom } from '../newsroom.js'
 import { statement } from '../statement.js'
@@ -48,6 +49,22 @@ export const site = async (schema: string = newName()) => {
       await client.end()
     },
   }
+}
+/** Tests that each have a schema and nodes of their own, which end with them; `more`: what else does. */
+export const sites = <M extends object>(name: string, more: () => M, end: (context: M) => void = () => {}) => {
+  const test = suite<{ at: Site; nodes: Node[] } & M>(name)
+  test.before.each(async context => { Object.assign(context, more(), { at: await site(newName()), nodes: [] }) })
+  test.after.each(async context => {
+    end(context)
+    await within(20_000, 'the nodes to close', () => Promise.all(context.nodes.map(n => n.close())))
+    await context.at.drop()
+  })
+  return test
+}
+export const open = ({ at, nodes }: { readonly at: Site; readonly nodes: Node[] }, o: Parameters<typeof node>[1] = {}): Node => {
+  const one = node(at.schema, o)
+  nodes.push(one)
+  return one
 }
 export type Node = ReturnType<typeof node>
 /** What one process would open. */
