@@ -1,8 +1,9 @@
-import { type Check, type Conflict, type Fact, type Mark, type Row, type Store, atOf, keyOf } from '@lowtide/core'
-import { model } from '@lowtide/testing'
+import { type Check, type Conflict, type Fact, type Job, type Mark, type Row, type Slot, type Store, accept, atOf, channel, event, executor, keyOf, policy } from '@lowtide/core'
+import { message, model } from '@lowtide/testing'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { z } from 'zod'
 import { type Bench, batching } from './batching.js'
 import { tables } from './programs.js'
 
@@ -57,6 +58,29 @@ for (const skip of ['rows', 'absence'] as const) test(`it sees a store that skip
   let seen = ''
   try { await batching(() => plain(skip), { runs: 3000 }) } catch (e) { seen = e instanceof Error ? e.message : String(e) }
   assert.ok(seen.includes('one by one'), seen === '' ? 'it saw nothing' : seen)
+})
+
+test('who lost a partition and has it again loses what came under the old fence, and nothing else', async () => {
+  const Heard = event('Heard', { channel: channel('heard'), key: d => d.key, schema: z.object({ key: z.string() }) }), hear = policy({ meta: { name: 'hear', in: [Heard] }, operate: () => accept() })
+  const track = (fence: string): Slot['track'] => ({ open: [], of: { consumer: 'hear', channel: 'heard', partition: '0', fence } }), [before, now] = [track('1'), track('2')], moved: string[] = []
+  const store: Pick<Store, 'fetch' | 'commit' | 'seen'> = {
+    fetch: () => async () => E.right([]), seen: () => async () => E.right([]),
+    commit: unit => async () => {
+      const fenced = unit.checkpoints.filter(c => c.fence !== '2')
+      if (fenced.length > 0) return E.right({ conflict: { stale: [], broken: [], seen: [], fenced } })
+      moved.push(...unit.checkpoints.map(c => `${c.position}: ${unit.marks.map(m => m.id).join(' ')}`))
+      return E.right({ marks: unit.marks })
+    },
+  }
+  const told = new Map<string, string>()
+  const job = (track: Slot['track'], position: string, id: string): Job => {
+    const slot = { position, done: false, track }, m = message(Heard, { key: id }, { id })
+    track.open.push(slot)
+    return { handler: hear, message: m, key: `hear ${m.subject} ${track.of.fence}`, slot, do: 'run', attempts: 0, losses: 0, broke: 0, settle: r => { told.set(`${id} under ${track.of.fence}`, E.isRight(r) ? 'done' : r.left.fenced ? 'fenced' : r.left.failure) } }
+  }
+  await executor({ store, tables: new Map(), bindings: {}, ports: new Map(), log: () => {}, fanOut: 10, unitLimit: 100, source: name => name, instance: '' })([job(before, '1', 'a'), job(now, '2', 'b'), job(now, '3', 'c')], () => true)
+  assert.equal([...told], [['a under 1', 'fenced'], ['b under 2', 'done'], ['c under 2', 'done']])
+  assert.equal(moved, ['3: b c'])
 })
 
 test.run()

@@ -8,7 +8,7 @@ import type { Lookup, Then } from './table.js'
 
 /** Conflicts in a row that one message may lose before it counts as an attempt. */
 const patience = 20
-const sameMark = (a: Pick<Mark, 'consumer' | 'id'>) => (b: Pick<Mark, 'consumer' | 'id'>): boolean => a.id === b.id && a.consumer === b.consumer, owns = ({ handler, slot }: Job, c: Checkpoint): boolean => c.consumer === handler.name && c.channel === slot?.track.of.channel && c.partition === slot.track.of.partition
+const sameMark = (a: Pick<Mark, 'consumer' | 'id'>) => (b: Pick<Mark, 'consumer' | 'id'>): boolean => a.id === b.id && a.consumer === b.consumer, owns = ({ handler, slot }: Job, c: Checkpoint): boolean => c.consumer === handler.name && c.channel === slot?.track.of.channel && c.partition === slot.track.of.partition && c.fence === slot.track.of.fence // it may be its own again, under another fence
 
 /** Where a partition's checkpoint goes once these are done too: to the end of what is done without a gap. Without any the fence must hold all the same: who lost the partition has lost what came before. */
 const checkpointOf = ({ open, of }: Slot['track'], slots: ReadonlySet<Slot>): Checkpoint => {

@@ -15,8 +15,10 @@ export interface Patience<A> {
 }
 export const refuse = (notHandled: NotHandled['notHandled'], message: string, rest: Partial<NotHandled> = {}): E.Either<NotHandled, never> => E.left({ notHandled, message, ...rest })
 export const unavailable = (f: Failure): NotHandled => ({ notHandled: f.retry ? 'unavailable' : 'failed', message: f.failure })
-interface ForOutcome { readonly id: string; readonly handler: string; readonly since: string; readonly done: (r: Left<Mark>) => void }
-interface ForProjection { readonly projector: AnyDecider; readonly outcome: Outcome; readonly upTo: readonly Reach[]; readonly done: (r: Left<undefined>) => void }
+/** One who waits, and what it is told when its time is over. */
+interface Waiting { late(why: Failure | undefined): void }
+interface ForOutcome extends Waiting { readonly id: string; readonly handler: string; readonly since: string; readonly done: (r: Left<Mark>) => void }
+interface ForProjection extends Waiting { readonly projector: AnyDecider; readonly outcome: Outcome; readonly upTo: readonly Reach[]; readonly done: (r: Left<undefined>) => void }
 
 /** Those who wait for answers: outcomes and projections, whichever process makes them, with a time limit each. */
 export const callers = ({ store, transport, runtime, options }: { store: Store; transport: Transport; runtime: Runtime; options: Options }) => {
@@ -33,6 +35,7 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
 
   const outcomes = waiting<ForOutcome>(runtime, options.poll, call => store.watch('outcome', call), async pending => {
     const list = [...pending], seen = await store.seen(list.map(p => ({ consumer: '', id: p.id })))()
+    for (const p of list) p.late(E.isLeft(seen) ? seen.left : undefined)
     if (E.isLeft(seen)) return
     const found = new Map(seen.right.map(m => [m.id, m]))
     for (const p of list) { const mark = found.get(p.id); if (mark) settle(outcomes, p, E.right(mark)) }
@@ -47,6 +50,7 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
     for (const p of pending) { const mine = waiting.get(p.projector); if (mine) mine.push(p); else waiting.set(p.projector, [p]) }
     for (const [{ name: consumer, in: types }, mine] of waiting) {
       const applied = await store.applied(consumer)()
+      for (const p of mine) p.late(E.isLeft(applied) ? applied.left : undefined)
       if (E.isLeft(applied)) continue
       const at = new Map(types.map(t => [t.channel.channel, new Map<string, Position>()]))
       for (const { channel, partition, position } of applied.right.upTo) at.get(channel)?.set(partition, position)
@@ -67,6 +71,8 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
     }
   })
   const settle = <A, P extends { readonly done: (r: Left<A>) => void }>(room: { remove(p: P): boolean }, p: P, r: Left<A>): void => { if (room.remove(p)) p.done(r) }
+  /** Who could not even ask has not waited in vain. */
+  const lateOf = (patience: Patience<never>, commandId: string) => (why: Failure | undefined): void => { patience.late = why?.unavailable ? { ...unavailable(why), commandId } : undefined }
   const wait = <P>(room: { add(p: P): void; remove(p: P): boolean }, p: P, patience: Patience<never>): void => {
     if (patience.over) return // the caller has its answer
     ;(patience.stops ??= []).push(() => room.remove(p))
@@ -86,7 +92,7 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
   return {
     /** Registered before it is published, so that an answer cannot be missed. */
     outcome: (m: Message, handler: string, publish: () => Promise<E.Either<Failure, void>>, patience: Patience<never>, done: (r: Left<Mark>) => void): void => {
-      const p: ForOutcome = { id: m.id, handler, since: m.time, done }
+      const p: ForOutcome = { id: m.id, handler, since: m.time, done, late: lateOf(patience, m.id) }
       wait(outcomes, p, patience)
       void publish().then(published => { if (E.isLeft(published)) settle(outcomes, p, E.left({ ...unavailable(published.left), commandId: m.id })) })
     },
@@ -94,7 +100,7 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
     projected: (outcome: Outcome, projectors: readonly AnyDecider[], patience: Patience<never>, done: (r: Left<undefined>) => void): void => {
       const from = (n: number, upTo: readonly Reach[]): void => {
         if (n === projectors.length) return done(E.right(undefined))
-        return wait(projections, { projector: projectors[n]!, outcome, upTo, done: r => E.isLeft(r) ? done(r) : from(n + 1, upTo) }, patience)
+        return wait(projections, { projector: projectors[n]!, outcome, upTo, late: lateOf(patience, outcome.commandId), done: r => E.isLeft(r) ? done(r) : from(n + 1, upTo) }, patience)
       }
       if (outcome.upTo !== undefined) from(0, outcome.upTo)
       else void relayed(outcome, patience).then(upTo => from(0, upTo))

@@ -1,4 +1,4 @@
-import { type AnyDecider, type Batch, type Consumer, type Message, type Options, type Parked, type Runtime, type Slot, type Store, type Transport } from '@lowtide/core'
+import { type AnyDecider, type Batch, type Consumer, type Message, type Options, type Parked, type Runtime, type Settled, type Slot, type Store, type Transport } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Lane, laneKey } from './lane.js'
 import { open } from './open.js'
@@ -45,7 +45,8 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
   const batch = async (b: Batch): Promise<void> => {
     const held = tracks.get(trackId(b.channel, b.partition)), track = held?.of.fence === b.fence ? held : await taken(b)
     for (let i = 0; i < b.deliveries.length; i++) {
-      const { position, message: m } = b.deliveries[i]!, slot: Slot = { position, done: false, track }, done = (): void => { slot.done = true; wake() }
+      const { position, message: m } = b.deliveries[i]!, slot: Slot = { position, done: false, track }
+      const done = (result?: Settled): void => { if (!(result && E.isLeft(result) && result.left.fenced)) slot.done = true; wake() } // what was not handled under this fence comes again under the next
       track.open.push(slot)
       if ('raw' in m) { lane.take(handler, { ...blank(b.channel, m.key ?? ''), id: `${b.channel}/${b.partition}/${position}`, data: m.raw, time: new Date(runtime.now()).toISOString() }, b.channel, { slot, unfit: m.reason, done }); continue }
       const type = types.get(m.type)
@@ -65,7 +66,7 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
         slot, done, unfit: E.isLeft(opened) ? (opened.left as readonly { path: string; message: string }[]).map(x => `${x.path}: ${x.message}`).join('; ') : old ? `too-old: sent at ${m.time}, longer ago than the dedupWindow of ${options.dedupWindow} ms` : undefined,
       })
     }
-    while (!life.closed && track.open.length >= options.buffer) await new Promise<void>(resolve => { room.add(resolve) })
+    while (!life.closed && tracks.get(trackId(b.channel, b.partition)) === track && track.open.length >= options.buffer) await new Promise<void>(resolve => { room.add(resolve) })
   }
 
   /** Runs a parked key again from its head: what arrives meanwhile waits, what fails stays parked and holds the rest. */
@@ -88,7 +89,7 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
     }
     lane.release(key)
   }
-  const subscribed = await patiently(transport.subscribe(consumer, { batch, revoked: (channel, partition) => { tracks.delete(trackId(channel, partition)) } }))
+  const subscribed = await patiently(transport.subscribe(consumer, { batch, revoked: (channel, partition) => { tracks.delete(trackId(channel, partition)); wake() } }))
   return {
     /** The keys that wait here. */
     held: (): readonly string[] => [...lane.held.keys()].filter(key => key.startsWith(laneKey(handler.name, '', '').slice(0, -1))),
