@@ -82,7 +82,7 @@ const ready = async ({ project, main, fresh }, life) => {
 }
 
 const begin = async ({ project, args, needs, fresh }) => {
-  const main = join(root, 'projects', project, 'dist/main.js'), servers = needs.length > 0 ? ['components/servers'] : []
+  const main = join(root, 'projects', project, 'dist/main.js'), servers = needs.length > 0 ? ['components/servers', 'components/cli'] : [] // whoever has a server asks 'npx lowtide' about it
   try { await build([`projects/${project}`, ...servers], existsSync(main) ? {} : { patience: 0 }) } catch (error) { return refuse(1, `npm start: ${error.message}`) }
 
   // The project takes over this process, so that signals, terminal, standard input and exit code are its own.

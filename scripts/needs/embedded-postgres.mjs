@@ -67,6 +67,7 @@ const watched = ({ isServed, postgres }, folder, url, say) => {
  * Tells what it does where that is news.
  */
 export const embeddedPostgres = async ({ project, fresh = false, say, progress }) => {
+  if (process.env.DATABASE_URL === '') throw told("cannot tell which database is meant: DATABASE_URL is set, and empty; expected postgres://user:password@host:port/database, or unset it to use the PostgreSQL that comes with the project")
   if (process.env.DATABASE_URL) {
     if (fresh) throw told('--fresh empties the data that npm start keeps, and DATABASE_URL names a database of yours, which it leaves alone; unset one of them')
     return { mine: false, stop: async () => {} }
