@@ -1,12 +1,12 @@
 import type { Shell } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
-import { type Access, database } from './database.js'
+import { type Access, database } from './server/database.js'
 import { guarantees } from './guarantees.js'
-import { newsroom } from './newsroom.js'
-import { inspect } from './start.js'
-import { store } from './store.js'
-import { transport } from './transport.js'
-import { verbs } from './verbs.js'
+import { newsroom } from './log/newsroom.js'
+import { inspect } from './schema/start.js'
+import { store } from './store/store.js'
+import { transport } from './log/transport.js'
+import { verbs } from './schema/verbs.js'
 
 export { guarantees }
 /** Times, buffers and the number of partitions are core's options; these are the shell's own. */

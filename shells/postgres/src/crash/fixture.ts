@@ -6,8 +6,8 @@ import { type Caught, type Fate, type Flight, type Proxy, freshDatabase, proxy }
 import { right, within } from '@lowtide/testing'
 import type * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
-import { database } from '../database.js'
-import { migrate } from '../migrate.js'
+import { database } from '../server/database.js'
+import { migrate } from '../schema/migrate.js'
 import { postgres } from '../postgres.js'
 import { burn, functions, journal, note, shelve } from './functions/fixture.js'
 

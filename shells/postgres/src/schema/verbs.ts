@@ -1,0 +1,41 @@
+import type { Failure, Plan, Report, Verb } from '@lowtide/core'
+import * as E from 'fp-ts/lib/Either.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import { malformed, unreachable } from '../server/connecting.js'
+import { type Access, type Database, database } from '../server/database.js'
+import { failure, refusalOf } from '../server/failure.js'
+import { type Migrated, migrate } from './migrate.js'
+import { status } from './status.js'
+
+/** A database of its own for as long as the verb runs. */
+const using = (access: Access, plan: Plan, run: (db: Database) => TE.TaskEither<Failure, Report>): TE.TaskEither<Failure, Report> => async () => {
+  const wrong = malformed(access.url)
+  if (wrong !== undefined) return E.left(wrong)
+  const db = database({ ...access, connections: 1 }, text => plan.runtime.log('warn', text))
+  try { return await run(db)() } finally { await db.close() }
+}
+const known = (verb: Verb): Verb => ({
+  ...verb,
+  run: (plan, flags) => {
+    const unknown = [...flags].filter(flag => !Object.hasOwn(verb.flags, flag))
+    return unknown.length === 0 ? verb.run(plan, flags) : TE.left(failure(`cannot ${verb.name}: expected the flags ${Object.keys(verb.flags).join(', ') || 'none'}, found ${unknown.join(', ')}`))
+  },
+})
+
+const migrating = (access: Access): Verb => ({
+  name: 'migrate', about: `makes the schema '${access.schema}' what this version of Lowtide and the tables of the project need`,
+  flags: { dry: 'prints the SQL, and changes nothing', adopt: 'takes over a schema that was restored from another server; refuses while the lease of an instance lasts' },
+  run: (plan, flags) => using(access, plan, db => TE.map(({ changes, sql, applied }: Migrated): Report => ({
+    text: flags.has('dry') ? sql || '-- nothing to do' : changes.length === 0 ? `Nothing to do: the schema '${access.schema}' is as it shall be.` : [`Changed the schema '${access.schema}':`, ...changes.map(({ name }) => `  ${name}`)].join('\n'),
+    data: { applied, changes },
+  }))(migrate(db, access, plan, { dry: flags.has('dry'), adopt: flags.has('adopt') }))),
+})
+const telling = (access: Access): Verb => ({
+  name: 'status', about: 'tells how far consumers are behind, what holds them back, what is parked, who lives and how large the tables are', flags: {},
+  run: plan => using(access, plan, db => TE.tryCatch(() => status(db, plan), e => {
+    const { code } = refusalOf(e)
+    return code === '42P01' || code === '3F000' ? failure(`cannot tell the status of schema '${db.schema}': expected Lowtide's tables in it, found none; run 'lowtide migrate' for this project`) : unreachable(access.url, `tell the status of schema '${db.schema}'`, e)
+  })),
+})
+/** What an operator can do with the deployment's database. */
+export const verbs = (access: Access): readonly Verb[] => [migrating(access), telling(access)].map(known)

@@ -1,0 +1,148 @@
+import { type AnyTable, type Check, type Committed, type Failure, type Mark, type Outcome, type Unit, type Write, keyOf } from '@lowtide/core'
+import * as E from 'fp-ts/lib/Either.js'
+import { type Checking, type Found, fencesCheck, marksCheck, rowsCheck, sumsCheck, together, uniqueCheck } from './checks.js'
+import type { Database } from '../server/database.js'
+import { constraintsByName } from '../schema/declared.js'
+import { failure, failureOf, isCrowded, isFailure, refusalOf, type Refusal } from '../server/failure.js'
+import type { Landed } from '../server/flight.js'
+import { txOf } from './gate.js'
+import { guarantees } from '../guarantees.js'
+import { type Kept, keptOf, markOf, reachOf, seenStep } from './inbox.js'
+import { emitLock, locking, ownershipOf } from './locks.js'
+import type { News } from '../log/newsroom.js'
+import { type Shape, possible } from './shape.js'
+import { type Step, identifier, statements } from '../server/statement.js'
+import { caution, unindexed } from './trust.js'
+import { partitionsOf, writing } from './writes.js'
+
+interface Committing {
+  readonly db: Database; readonly shift: number; readonly partitions: number
+  /** Throws a Failure that names the known ones. */
+  readonly shapes: (table: string) => Shape
+  /** All of them: what a constraint of the database says is found by its name. */
+  readonly tables: readonly AnyTable[]
+  /** What stands now. */
+  told(news: News, emits: Unit['emits']): void
+}
+/** One table's part of a unit. */
+interface Part { readonly shape: Shape; readonly expected: { readonly key: string; readonly columns: Write['columns']; readonly version: number | undefined }[]; readonly uniques: Map<number, Check[]>; readonly rows: { readonly [O in Write['op']]: Extract<Write, { op: O }>[] } }
+type Landing = readonly Landed[]
+
+/** Tries that a unit has, with all of its checks, where somebody wrote past its locks between its checks and its writes. */
+const tries = 3
+
+const partsOf = (unit: Unit, shapes: Committing['shapes'], trusting: boolean): readonly Part[] => {
+  const { writes } = unit, checks = trusting ? unindexed(unit, shapes) : unit.checks
+  const parts = new Map<string, Part>()
+  const part = (table: string): Part => {
+    let known = parts.get(table)
+    if (known === undefined) parts.set(table, known = { shape: shapes(table), expected: [], uniques: new Map(), rows: { insert: [], update: [], remove: [], add: [] } })
+    return known
+  }
+  for (const check of checks) {
+    const { expected, uniques, shape } = part(check.table)
+    if (check.version === undefined && !possible(shape, Object.keys(check.columns), check.columns)) continue // no row can ever have them, so it stays absent
+    if (check.index === undefined) expected.push({ key: check.key, columns: check.columns, version: check.version === undefined ? undefined : Number(check.version) })
+    else if (uniques.has(check.index)) uniques.get(check.index)!.push(check)
+    else uniques.set(check.index, [check])
+  }
+  for (const write of writes) {
+    if (write.op === 'add' && Object.keys(write.by).length === 0) continue
+    const { expected, rows } = part(write.table)
+    ;(rows[write.op] as Write[]).push(write)
+    if (write.op !== 'add' && !(trusting && write.op === 'insert')) expected.push({ key: write.key, columns: write.columns, version: write.op === 'insert' ? undefined : Number(write.version) })
+  }
+  return [...parts.values()]
+}
+const columnsOf = (adds: Part['rows']['add']): readonly string[] => [...new Set(adds.flatMap(a => Object.keys(a.by)))].sort()
+const byId = (a: Mark, b: Mark): number => a.consumer < b.consumer ? -1 : a.consumer > b.consumer ? 1 : a.id < b.id ? -1 : 1
+
+/**
+ * A unit as one flight: locks, checks, writes, in this order, one statement a kind. What the indexes check anyway is not checked before, as long as nothing
+ * is lost by it: that was a quarter of the server's time. A unit that they refuse comes again with all of its checks, which say what does not hold.
+ */
+export const committing = ({ db, shift, partitions, shapes, tables, told }: Committing) => {
+  const schema = identifier(db.schema), write = writing(schema, txOf(shift)), lock = locking(db.schema), texts = statements(), { trusts, lost } = caution()
+
+  const plan = (unit: Unit, trusting: boolean) => {
+    const parts = partsOf(unit, shapes, trusting), found: Found = { stale: new Set(), broken: [], seen: [], fenced: [] }, checking: Checking[] = [], steps: Step[] = [], locks = lock()
+    for (const { key } of unit.writes) locks.exclusive(key)
+    for (const { key, index } of unit.checks) if (index === undefined) locks.shared(key); else locks.exclusive(key) // who finds a value free mostly takes it
+    for (const { channel, message } of unit.emits) locks.exclusive(emitLock(channel, message.subject))
+    for (const { consumer, channel, partition } of unit.checkpoints) locks.shared(ownershipOf(consumer, channel, partition))
+
+    if (unit.marks.length > 0 && !trusting) checking.push(marksCheck(`${schema}.lowtide_inbox`, unit.marks, found))
+    if (unit.checkpoints.length > 0) checking.push(fencesCheck(`${schema}.lowtide_consumers`, unit.checkpoints, found))
+    for (const { shape, expected, uniques, rows } of parts) {
+      if (expected.length > 0) checking.push(rowsCheck(shape, expected, found))
+      for (const [index, checks] of uniques) checking.push(uniqueCheck(shape, index, checks, found))
+      if (rows.add.length > 0) checking.push(sumsCheck(shape, rows.add, columnsOf(rows.add), found))
+    }
+    const at = partitionsOf(unit.emits, partitions), places = new Map(unit.emits.map(({ channel, message }, n) => [message.id, [channel, at[n]!, n] as const]))
+    const marks = unit.marks.length > 1 ? [...unit.marks].sort(byId) : unit.marks, kept = new Map<Mark, Kept>()
+    for (const mark of marks) if (mark.outcome) kept.set(mark, keptOf(mark.outcome, event => places.get(event.id)))
+    const gate = checking.length > 0 ? 'gated' : 'free'
+    let tx: number | undefined
+    if (marks.length > 0) { tx = steps.length; steps.push(write.marks(marks, marks.map(m => kept.has(m) ? JSON.stringify(kept.get(m)) : null), gate)) }
+    for (const { shape, rows } of parts) if (rows.remove.length > 0) steps.push(write.remove(shape, rows.remove)) // what they free, the next ones may take
+    for (const { shape, rows } of parts) if (rows.update.length > 0) steps.push(write.update(shape, rows.update))
+    for (const { shape, rows } of parts) {
+      if (rows.add.length > 0) steps.push(write.add(shape, rows.add, columnsOf(rows.add)))
+      if (rows.insert.length > 0) steps.push(write.insert(shape, rows.insert, gate))
+    }
+    if (unit.emits.length > 0) { steps.push(write.emits(unit.emits, at, gate, tx === undefined)); tx ??= steps.length - 1 }
+    if (unit.parks.length > 0) steps.push(write.parks(unit.parks))
+    if (unit.unparks.length > 0) steps.push(write.unparks(unit.unparks))
+    const moved = unit.checkpoints.filter((c): c is typeof c & { readonly position: string } => c.position !== undefined)
+    if (moved.length > 0) steps.push(write.checkpoints(moved))
+    const before = [...(locks.size() > 0 ? [locks.step()] : []), ...(checking.length > 0 ? [together(texts, checking)] : [])]
+    return { steps: [...before, ...steps], checking, found, kept, at, before: before.length, tx: tx === undefined ? undefined : before.length + tx }
+  }
+
+  const seen = async (asked: readonly Pick<Mark, 'consumer' | 'id'>[]): Promise<readonly Mark[]> => (await db.fly([seenStep(schema, asked)]))[0]!.rows.map(markOf)
+  const land = async (unit: Unit, { checking, found, kept, at, before, tx: nth }: ReturnType<typeof plan>, landed: Landing): Promise<Committed> => {
+    if (checking.length > 0) for (const [check, nth, detail] of landed[before - 1]!.rows) checking[Number(check)]!.found(Number(nth), detail)
+    if (found.stale.size + found.broken.length + found.seen.length + found.fenced.length > 0) {
+      return { conflict: { stale: [...found.stale], broken: found.broken, seen: found.seen.length > 0 ? await seen(found.seen) : [], fenced: found.fenced } }
+    }
+    const tx = nth === undefined ? 0 : Number(landed[nth]!.rows[0]![0])
+    told({
+      log: [...new Map(unit.emits.map(({ channel }, i) => [`${at[i]}/${channel}`, { channel, partition: at[i]!, tx }])).values()],
+      outcome: kept.size > 0, applied: unit.checkpoints.length > 0, parked: unit.parks.length + unit.unparks.length > 0,
+    }, unit.emits)
+    return { marks: unit.marks.map(mark => mark.outcome ? { ...mark, outcome: { ...mark.outcome, upTo: reachOf(kept.get(mark)!, tx) } as Outcome } : mark) }
+  }
+
+  /** What a constraint of a table forbids although every check held: a referenced row that is removed, or a row that somebody wrote past the locks. */
+  const forbidden = ({ writes }: Unit, { code, constraint: name = '' }: Refusal): Committed | undefined => {
+    const table = code === '23503' || code === '23505' ? tables.find(t => constraintsByName(t).has(name)) : undefined, constraint = table && constraintsByName(table).get(name)
+    if (constraint === undefined) return undefined
+    const removed = writes.filter(w => w.op === 'remove' && w.table === constraint.parent), hit = removed.length > 0 ? removed : writes.filter(w => w.table === table!.name && w.op !== 'remove')
+    return hit.length === 0 ? undefined : { conflict: { stale: [], broken: hit.map(w => ({ key: keyOf(w.table, w.at), constraint: `${table!.name}.${constraint.columns.join('+')}` })), seen: [], fenced: [] } }
+  }
+  /** A unit that is too much for now is tried again in parts: an answer that asks for another attempt would bring all of it again. */
+  const failed = (unit: Unit, e: unknown): Failure => {
+    const f = failureOf(`commit ${unit.marks.length} messages`, e)
+    return isCrowded(refusalOf(e)) && unit.marks.length + unit.parks.length > 1 ? { failure: f.failure, retry: false } : f
+  }
+
+  return {
+    seen,
+    commit: async (unit: Unit): Promise<E.Either<Failure, Committed>> => {
+      if (unit.marks.length > guarantees.unitLimit) return E.left(failure(`cannot commit ${unit.marks.length} messages in one unit: expected at most ${guarantees.unitLimit} (guarantees.unitLimit)`))
+      for (let n = trusts() ? 0 : 1; ; n++) {
+        try {
+          const planned = plan(unit, n === 0)
+          return E.right(await land(unit, planned, await db.fly(planned.steps)))
+        } catch (e) {
+          if (isFailure(e)) return E.left(e)
+          const refusal = refusalOf(e), raced = refusal.code === 'LT001' || refusal.code === '23505'
+          if (raced && n === 0) lost()
+          if (raced && n < tries) continue
+          const conflict = forbidden(unit, refusal)
+          return conflict === undefined ? E.left(failed(unit, e)) : E.right(conflict)
+        }
+      }
+    },
+  }
+}

@@ -1,0 +1,40 @@
+import type { Mark, Message, Outcome, Reach } from '@lowtide/core'
+import { seal } from '@lowtide/core'
+import type { Cells } from '../server/flight.js'
+import { positionOf } from '../log/position.js'
+import { type Step, statement } from '../server/statement.js'
+
+/** Where an event of an outcome stands in the log: channel, partition, and its number in the mark's own transaction. What was not emitted with it stands here whole. */
+type Told = readonly [string, number, number] | Message
+/** An outcome as it is kept: events are not written twice. */
+export type Kept = { readonly rejection: NonNullable<Outcome['rejection']> } | { readonly events: readonly Told[] }
+
+export const keptOf = (outcome: Outcome, placeOf: (event: Message) => readonly [string, number, number] | undefined): Kept =>
+  outcome.rejection ? { rejection: outcome.rejection } : { events: outcome.events.map(event => placeOf(event) ?? event) }
+
+/** How far places of one transaction reach, one answer a partition. */
+export const reachOf = (kept: Kept, tx: number): readonly Reach[] => {
+  const far = new Map<string, readonly [string, number, number]>()
+  if ('events' in kept) for (const told of kept.events) if (Array.isArray(told)) {
+    const [channel, partition, n] = told as readonly [string, number, number], at = `${partition}/${channel}`
+    if ((far.get(at)?.[2] ?? -1) < n) far.set(at, [channel, partition, n])
+  }
+  return [...far.values()].map(([channel, partition, n]) => ({ channel, partition: String(partition), position: positionOf({ tx, n }) }))
+}
+
+export const seenStep = (schema: string, asked: readonly Pick<Mark, 'consumer' | 'id'>[]): Step => ({
+  statement: statement(`select i.consumer, i.id, i.body, to_char(i.time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), i.tx, i.outcome,
+    (select json_agg(l.message order by e.o) from json_array_elements(i.outcome -> 'events') with ordinality e(v, o)
+      left join ${schema}.lowtide_log l on json_typeof(e.v) = 'array' and l.channel = e.v ->> 0 and l.partition = (e.v ->> 1)::smallint and l.tx = i.tx and l.n = (e.v ->> 2)::int)
+    from unnest($1::text[], $2::text[]) with ordinality u(c, i, o) join ${schema}.lowtide_inbox i on i.consumer = u.c and i.id = u.i order by u.o`),
+  params: [asked.map(a => a.consumer), asked.map(a => a.id)],
+})
+export const markOf = ([consumer, id, body, time, tx, text, messages]: Cells): Mark => {
+  const base = { consumer: consumer!, id: id!, body: body!, time: time! }
+  if (text === null || text === undefined) return base
+  const kept = seal(JSON.parse(text) as Kept)
+  if ('rejection' in kept) return { ...base, outcome: { commandId: id!, rejection: kept.rejection, upTo: [] } as Outcome }
+  const found = seal(JSON.parse(messages ?? '[]') as readonly (Message | null)[])
+  const events = kept.events.map((told, i) => Array.isArray(told) ? found[i] : told as Message).filter((event): event is Message => event != null) // events may be gone from the log before their outcome is
+  return { ...base, outcome: { commandId: id!, events, upTo: reachOf(kept, Number(tx)) } as Outcome }
+}

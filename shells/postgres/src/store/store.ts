@@ -1,0 +1,63 @@
+import type { AnyTable, Failure, Runtime, Store, Unit } from '@lowtide/core'
+import * as E from 'fp-ts/lib/Either.js'
+import { committing } from './commit.js'
+import type { Database } from '../server/database.js'
+import { failure, failureOf, isFailure } from '../server/failure.js'
+import { fetching } from './fetch.js'
+import { cursorsOf, historyOf, historyStep } from './history.js'
+import type { News } from '../log/newsroom.js'
+import { discardSteps, parkedOf, parkedStep, redriveStep } from './parking.js'
+import { positionOf } from '../log/position.js'
+import { shadow } from './shadow.js'
+import { type Shape, shapeOf } from './shape.js'
+import { identifier, statement } from '../server/statement.js'
+
+interface Storing {
+  readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly runtime: Pick<Runtime, 'newId' | 'after' | 'random'>
+  told(news: News, emits: Unit['emits']): void
+  readonly watch: Store['watch']
+}
+const parkedNews: News = { log: [], outcome: false, applied: false, parked: true }
+
+export const store = ({ db, shift, partitions, tables, told, watch, runtime }: Storing): Store => {
+  const schema = identifier(db.schema), known = new Map(tables.map(table => [table.name, shapeOf(table, db.at(table.name))]))
+  const unknown = (name: string): Failure => failure(`cannot find table '${name}'; known: ${[...known.keys()].join(', ') || 'none'}`)
+  /** An answer, or a failure of what was being done. */
+  const doing = <A>(what: string, run: () => Promise<E.Either<Failure, A>>) => async (): Promise<E.Either<Failure, A>> => {
+    try { return await run() } catch (e) { return E.left(isFailure(e) ? e : failureOf(what, e)) }
+  }
+  const over = (shapes: (table: string) => Shape, tell: Storing['told']) => {
+    const ask = fetching(shapes), { commit, seen } = committing({ db, shift, partitions, shapes, tables, told: tell })
+    const fetch: Store['fetch'] = asked => doing('look up rows', async () => {
+      const { steps, answers } = ask(asked)
+      return E.right(answers(steps.length === 0 ? [] : await db.fly(steps)))
+    })
+    return { fetch, commit, seen }
+  }
+  const live = over(name => { const shape = known.get(name); if (shape === undefined) throw unknown(name); return shape }, told)
+  const applied = statement(`select x.channel, x.partition, x.tx, x.n, (select count(*) from ${schema}.lowtide_parked p where p.consumer = $1::text) from (select null) one left join ${schema}.lowtide_consumers x on x.consumer = $1::text and x.tx > 0`)
+  return {
+    fetch: live.fetch, commit: unit => doing('commit', () => live.commit(unit)), watch,
+    seen: asked => doing('look up what was handled', async () => E.right(asked.length === 0 ? [] : await live.seen(asked))),
+    applied: consumer => doing(`see how far '${consumer}' is`, async () => {
+      const [{ rows }] = await db.fly([{ statement: applied, params: [consumer] }]) as [Awaited<ReturnType<Database['fly']>>[number]]
+      return E.right({ parked: Number(rows[0]![4]), upTo: rows.flatMap(([channel, partition, tx, n]) => channel === null ? [] : [{ channel: channel!, partition: partition!, position: positionOf({ tx: Number(tx), n: Number(n) }) }]) })
+    }),
+    parked: filter => doing('list what is parked', async () => E.right((await db.fly([parkedStep(schema, filter)]))[0]!.rows.map(parkedOf))),
+    unpark: (id, how) => doing(`${how} '${id}'`, async () => {
+      const [row] = (await db.fly(how === 'redrive' ? [redriveStep(schema, id)] : discardSteps(schema, id)))[0]!.rows
+      if (row === undefined) return E.left(failure(`cannot find the parked message '${id}'; it may have been handled or discarded`))
+      if (how === 'redrive' && row[2] === '0') return E.left(failure(`cannot redrive '${id}': it waits behind '${row[1]}' of the key '${row[0]}'; redrive or discard that one first`))
+      told(parkedNews, [])
+      return E.right(undefined)
+    }),
+    history: (channels, after, limit) => doing('read the history', async () => {
+      const cursors = cursorsOf(channels, partitions, after)
+      return E.right(historyOf(cursors, (await db.fly([historyStep(schema, shift, cursors, limit)]))[0]!))
+    }),
+    shadow: originals => doing('copy tables', async () => {
+      const missing = originals.find(({ name }) => !known.has(name))
+      return missing ? E.left(unknown(missing.name)) : shadow({ db, partitions, runtime, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}), unknown })
+    }),
+  }
+}
