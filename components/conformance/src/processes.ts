@@ -33,6 +33,7 @@ const ready = (script: URL, args: readonly string[]) => {
   let spare: ChildProcess | undefined
   const made = (): ChildProcess => {
     const child = fork(script, [...args], { stdio: 'inherit' })
+    child.on('error', () => {}) // what is sent to one that dies is never heard
     child.unref()
     child.channel?.unref()
     return child
