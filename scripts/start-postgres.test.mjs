@@ -1,5 +1,5 @@
 // time limit: 240 s
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,8 +26,18 @@ const until = async (what, condition) => {
     if (Date.now() - begun > 20_000) throw new Error(`waited 20 s for ${what}, in vain`)
   }
 }
+let copied
+/** This Node where any user can run it: that of a version manager may lie in a home folder. */
+const reachable = () => {
+  if (copied === undefined) {
+    copied = join(place(), 'node')
+    copyFileSync(process.execPath, copied)
+    chmodSync(copied, 0o755)
+  }
+  return copied
+}
 const begun = (args, env, options) => {
-  const p = running(process.execPath, args, { PORT: '0', ...env }, options)
+  const p = running(options?.uid === undefined ? process.execPath : reachable(), args, { PORT: '0', ...env }, options)
   children.add(p.child)
   void p.ended.then(() => children.delete(p.child))
   return p

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -35,10 +35,22 @@ export const folders = () => {
 
 export type Told = { readonly url: string; readonly pid: number; readonly data: string; readonly uid: number | undefined }
 
+let copied: string | undefined
+/** This Node where any user can run it: that of a version manager may lie in a home folder. */
+const reachable = (): string => {
+  if (copied !== undefined) return copied
+  const folder = mkdtempSync(join(tmpdir(), 'lowtide-node-'))
+  chmodSync(folder, 0o755)
+  copied = join(folder, 'node')
+  copyFileSync(process.execPath, copied)
+  chmodSync(copied, 0o755)
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return copied
+}
 /** A process that starts a server, tells about it, and stops it when it is told to, or (idle) has nothing more to do; in a group of its own, as the test runner has its test files. */
 export const starter = (options: PostgresOptions, { uid, idle = false }: { readonly uid?: number; readonly idle?: boolean } = {}) => {
   const who = uid === undefined ? {} : { uid, gid: uid }
-  const child = spawn(process.execPath, [fileURLToPath(new URL('fixture.js', import.meta.url)), JSON.stringify(options), ...(idle ? ['idle'] : [])], { detached: true, cwd: tmpdir(), stdio: ['pipe', 'pipe', 'pipe'], ...who })
+  const child = spawn(uid === undefined ? process.execPath : reachable(), [fileURLToPath(new URL('fixture.js', import.meta.url)), JSON.stringify(options), ...(idle ? ['idle'] : [])], { detached: true, cwd: tmpdir(), stdio: ['pipe', 'pipe', 'pipe'], ...who })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text })
   const exited = new Promise<void>(resolve => { child.on('close', () => resolve()).on('error', error => { output += error.message; resolve() }) })

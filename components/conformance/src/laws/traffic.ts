@@ -55,7 +55,8 @@ export const everyCall = async (t: Trial, run: (faults: Faults) => Promise<{ rea
   for (let call = t.effort < 1 ? Math.ceil(t.random() * 12) : 1, crashed = true; crashed; call += t.effort < 1 ? Math.ceil(t.random() * Math.min(widest, 2 / t.effort)) : 1) {
     if (call > 5_000) throw new Error('the process never comes to an end without a power cut')
     crashed = false
-    for (const when of ['before', 'after'] as const) {
+    const both = ['before', 'after'] as const
+    for (const when of t.effort < 1 ? [both[t.random() < 0.5 ? 0 : 1]!] : both) {
       if ((await run({ crash: { call, when } })).crashed) { crashed = true; last = call }
     }
   }
