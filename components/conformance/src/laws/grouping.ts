@@ -50,7 +50,7 @@ export const grouped = law(13, 'grouping does not matter', {
   'a batch equals its messages, run one by one in its order, whatever they read and write': async t => {
     const { batches, overlap, cut, conflict } = await batching(tables => t.world.bench(tables), { runs: t.cases(200), seed: t.seed })
     for (const [what, n, least] of [['overlap', overlap, 0.3], ['a cut', cut, 0.1], ['a conflict', conflict, 0.1]] as const) {
-      const some = least * batches - 2 * Math.sqrt(least * batches) // of few, chance may take some
+      const some = least * batches - (t.effort < 1 ? 2 * Math.sqrt(least * batches) : 0) // of few, chance may take some
       t.ok(n > some, `${n} of ${batches} batches had ${what}; expected about ${least * 100} % or more, else the cases prove little`)
     }
   },

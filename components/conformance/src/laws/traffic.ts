@@ -48,7 +48,7 @@ export const traffic = async (t: Trial, faults: Faults, items = numbered(3)): Pr
 }
 
 /** Calls that are left out at most, where not all of them are tried. */
-const widest = 36
+const widest = 24
 /** The same with a power cut before and after each call, until the calls of a run are fewer. Answers with the last one that a process died at. */
 export const everyCall = async (t: Trial, run: (faults: Faults) => Promise<{ readonly crashed: boolean }>): Promise<number> => {
   let last = 0
