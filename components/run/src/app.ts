@@ -43,15 +43,17 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const headsAtMost = 1_000, headsAtLeast = 10_000
   let headed = 0, news = false
   const look = async (told = false): Promise<void> => { // hints may be lost: the poll is what counts
+    news ||= told // also when it comes while the last look goes on
     if (looking) return
     looking = true
-    news ||= told
     stopPoll()
     const held = new Map(consumers.map(c => [c, c.held()])), asked = await store.parked({ state: 'redrive', brief: true })(), now = runtime.now()
     reachable = E.isRight(asked) || asked.left.unavailable !== true
     const due = now - headed >= (news ? headsAtMost : headsAtLeast) && [...held.values()].some(keys => keys.length > 0)
+    if (due) news = false
     const heads = due ? await store.parked({ state: 'parked', brief: true })() : E.right([])
-    if (due) { headed = now; news = false }
+    if (due && E.isLeft(heads)) news = true
+    else if (due) headed = now
     if (E.isRight(asked) && E.isRight(heads)) for (const [c, keys] of held) void c.look(asked.right, heads.right, due ? keys : [])
     looking = false
     if (!closing) stopPoll = runtime.after(options.poll, () => void look())
