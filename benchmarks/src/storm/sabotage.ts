@@ -5,16 +5,18 @@ const nothing: Unit = { checks: [], writes: [], emits: [], marks: [], parks: [],
 const isCommand = (consumer: string): boolean => consumer === '' || consumer === 'transfer'
 const committing = (change: (unit: Unit, commit: (unit: Unit) => ReturnType<ReturnType<Opened['store']['commit']>>) => ReturnType<ReturnType<Opened['store']['commit']>>) => (shell: Shell): Shell =>
   changed(shell, o => ({ ...o, store: { ...o.store, commit: unit => () => change(unit, u => o.store.commit(u)()) } }))
-const delivering = (change: (batch: Batch, consumer: string) => Batch | undefined) => (shell: Shell): Shell => changed(shell, o => ({
+const delivering = (change: (batch: Batch, consumer: string) => Batch | undefined | Promise<Batch>) => (shell: Shell): Shell => changed(shell, o => ({
   ...o,
   transport: {
     ...o.transport,
-    subscribe: (consumer, on) => o.transport.subscribe(consumer, { ...on, batch: b => { const given = change(b, consumer.name); return given === undefined ? new Promise(() => {}) : on.batch(given) } }),
+    subscribe: (consumer, on) => o.transport.subscribe(consumer, { ...on, batch: async b => { const given = await change(b, consumer.name); return given === undefined ? new Promise(() => {}) : on.batch(given) } }),
   },
 }))
 type Opened = Parameters<Parameters<typeof changed>[1]>[0]
 
 let units = 0, delivered = 0
+/** Milliseconds in which messages of one key gather behind a batch: one message turned round is none. */
+const gathering = 1_000
 /** Breaks one thing in one worker, or in all where others would make it good: the storm is worth what it notices. Each with the number of the result that must tell. */
 export const saboteurs: { readonly [name: string]: { readonly tells: 'lost' | 'twice' | 'stuck' | 'disordered'; readonly everywhere?: true; readonly shell: (shell: Shell) => Shell } } = {
   'drops the marks of events': { tells: 'twice', shell: committing(async (unit, commit) => {
@@ -29,7 +31,10 @@ export const saboteurs: { readonly [name: string]: { readonly tells: 'lost' | 't
     return commit({ ...unit, checkpoints: [] })
   }) },
   'skips a message': { tells: 'lost', shell: delivering((batch, consumer) => isCommand(consumer) ? batch : { ...batch, deliveries: batch.deliveries.filter(() => ++delivered % 100 !== 0) }) },
-  'turns a batch round': { tells: 'disordered', shell: delivering((batch, consumer) => isCommand(consumer) ? batch
-    : { ...batch, deliveries: batch.deliveries.map(({ position }, i) => ({ position, message: batch.deliveries[batch.deliveries.length - 1 - i]!.message })) }) },
+  'turns a batch round': { tells: 'disordered', everywhere: true, shell: delivering(async (batch, consumer) => {
+    if (isCommand(consumer)) return batch
+    await new Promise(resolve => { setTimeout(resolve, gathering) })
+    return { ...batch, deliveries: batch.deliveries.map(({ position }, i) => ({ position, message: batch.deliveries[batch.deliveries.length - 1 - i]!.message })) }
+  }) },
   'never ends a batch': { tells: 'stuck', everywhere: true, shell: delivering((batch, consumer) => isCommand(consumer) || batch.deliveries.length === 0 ? batch : undefined) },
 }
