@@ -2,7 +2,7 @@ import type { Options, Runtime } from '@lowtide/core'
 import { isAway, refusalOf } from '../server/failure.js'
 import type { Newsroom } from './newsroom.js'
 import { atMost, outage } from './outage.js'
-import type { Look, Ownership, Part, Taken } from './ownership.js'
+import type { Look, Ownership, Part, Reads, Taken } from './ownership.js'
 import type { Moved } from './readers.js'
 import type { Reader, Reading } from './reading.js'
 import { ownerOf } from './share.js'
@@ -27,6 +27,7 @@ export interface Membership {
 }
 /** `free`: no batch is out any more, so it can be given up. */
 interface Held extends Part { readonly fence: string; readonly by: Reader; readonly reading: Reading; giving: boolean; free: boolean }
+const differs = (a: readonly Reads[], b: readonly Reads[]): boolean => JSON.stringify(a) !== JSON.stringify(b)
 /** Renewals in the time of a lease. */
 const renewals = 3
 /** Nothing where the log says already, once an outage, what broke. */
@@ -34,8 +35,9 @@ const whys: { readonly [how in Moved]: string | undefined } = { lower: 'the serv
 
 export const membership = ({ ownership, newsroom, runtime, options, partitions, begin, end }: Given): Membership => {
   const members = new Map<string, Reader>(), held = new Map<string, Held>(), settled = new Set<() => void>(), trouble = outage(runtime, options, 'renew the lease')
+  const reads = (): readonly Reads[] => [...members].flatMap(([name, { consumer: { channels } }]) => channels.map(({ channel }) => [name, channel] as const))
   const keyOf = ({ consumer, channel, partition }: Part): string => `${partition}/${channel}/${consumer}`
-  let id = runtime.newId(), old = id, joined = false, told = '', listening: number | undefined, renewed = 0, xmax = 0, server: string | undefined, dead = false
+  let id = runtime.newId(), old = id, joined = false, told: readonly Reads[] = [], listening: number | undefined, renewed = 0, xmax = 0, server: string | undefined, dead = false
   let running: Promise<void> | undefined, next: Promise<void> | undefined, stopTimer: (() => void) | undefined, stopNews: (() => void) | undefined
 
   const lose = (h: Held): void => {
@@ -59,11 +61,12 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
     return atMost(runtime, patience, h.reading.idle()).then(() => { h.free = true })
   }
   const wantedOf = ({ alive, owned }: Look): readonly Part[] => {
-    const sorted = [...alive.keys()].sort(), sharing = new Map([...members.keys()].map(name => [name, sorted.filter(other => alive.get(other)!.includes(name))]))
+    const sorted = [...alive.keys()].sort(), sharing = new Map(reads().map(([name, channel]) =>
+      [`${channel}\u0000${name}`, sorted.filter(other => alive.get(other)!.some(([n, c]) => n === name && (c === channel || c === null)))]))
     return owned.filter(o => {
-      const by = members.get(o.consumer), h = held.get(keyOf(o))
-      if (by === undefined || !by.consumer.channels.some(c => c.channel === o.channel)) return false
-      const mine = ownerOf(o.channel, o.partition, sharing.get(o.consumer)!) === id
+      const among = sharing.get(`${o.channel}\u0000${o.consumer}`), h = held.get(keyOf(o))
+      if (among === undefined) return false // not of this process
+      const mine = ownerOf(o.channel, o.partition, among) === id
       if (h !== undefined) {
         if (!mine && !h.giving) void giveUp(h, Math.min(options.grace, options.lease)).then(kick)
         return false
@@ -72,29 +75,29 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
     })
   }
   const round = async (): Promise<void> => {
-    const names = [...members.keys()].sort(), list = names.join('\u0000'), now = runtime.now(), session = newsroom.session()
-    if (names.length === 0 && [...held.values()].every(h => h.free)) {
+    const mine = reads(), now = runtime.now(), session = newsroom.session()
+    if (members.size === 0 && [...held.values()].every(h => h.free)) {
       if (joined) await ownership.leave(id, [...held.values()])
       for (const h of held.values()) lose(h)
       if (joined) newsroom.tellMembers()
       joined = false
-      told = ''
+      told = []
       id = runtime.newId()
       return
     }
     // others take this process for gone when its session is: and whoever ended that may have ended the server
     if (joined && listening !== undefined && session !== listening) drop()
-    const me = id, how = !joined ? { insteadOf: old } : told !== list || listening !== session || now - renewed >= options.lease / renewals || now < renewed ? 'renew' : undefined
-    const look = await ownership.look(id, names, how, session)
+    const me = id, how = !joined ? { insteadOf: old } : differs(told, mine) || listening !== session || now - renewed >= options.lease / renewals || now < renewed ? 'renew' : undefined
+    const look = await ownership.look(id, mine, how, session)
     if (dead || id !== me) return // dropped meanwhile: another round follows
     if (joined && !look.alive.has(id)) { drop('the lease ran out'); return round() }
     if (look.xmax < xmax) { drop(whys.lower); return round() }
     if (look.server !== (server ?? look.server)) { drop(whys.another); return round() }
-    const news = !joined || told !== list
+    const news = !joined || differs(told, mine)
     xmax = look.xmax
     server = look.server
     joined = true
-    if (how !== undefined) { renewed = now; told = list; listening = session }
+    if (how !== undefined) { renewed = now; told = mine; listening = session }
     if (news) newsroom.tellMembers()
 
     const owners = new Map(look.owned.map(o => [keyOf(o), o]))
@@ -147,7 +150,7 @@ export const membership = ({ ownership, newsroom, runtime, options, partitions, 
         stopNews ??= newsroom.onMembers(kick)
         await turn()
       } catch (e) {
-        if (told.split('\u0000').includes(name)) return // known already; what it could not take yet it tries again
+        if (told.some(([known]) => known === name)) return // known already; what it could not take yet it tries again
         members.delete(name)
         throw e
       }

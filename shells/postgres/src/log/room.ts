@@ -27,13 +27,13 @@ const pause = 10, rest = 4
 export const room = ({ db, newsroom, runtime, options }: Given): Room => {
   const levels = new Map<string, Level>(), line = new Set<Waiter>(), due = new Set<string>(), { buffer, poll } = options, trouble = outage(runtime, options, 'measure how far consumers lag')
   /** Of each channel, how many messages its slowest live consumer has not behind its checkpoint; no partition is counted further than `buffer`, by an ordered walk that ends there: a bitmap would hold all that is behind. */
-  const measure = statement(`with live as materialized (select distinct c.name from ${db.at('lowtide_instances')} i cross join unnest(i.consumers) c(name) where i.until > clock_timestamp())
+  const measure = statement(`with live as materialized (select distinct c.name, c.channel from ${db.at('lowtide_instances')} i cross join unnest(i.consumers, i.channels) c(name, channel) where i.until > clock_timestamp())
     select u.channel, coalesce(max(g.lag), 0) from unnest($1::text[]) u(channel)
     left join lateral (
-      select sum(x.n) as lag from live cross join lateral (
+      select sum(x.n) as lag from (select distinct name from live where channel = u.channel or channel is null) reader cross join lateral (
         select (select count(*) from (select from ${db.at('lowtide_log')} l where l.channel = c.channel and l.partition = c.partition and (l.tx, l.n) > (c.tx, c.n) order by l.tx, l.n limit $2::int) few) as n
-        from ${db.at('lowtide_consumers')} c where c.consumer = live.name and c.channel = u.channel) x
-      group by live.name) g on true
+        from ${db.at('lowtide_consumers')} c where c.consumer = reader.name and c.channel = u.channel) x
+      group by reader.name) g on true
     group by u.channel`)
   let measuring = false, away = false, next = 0, closed = false, stopTimer: (() => void) | undefined, stopWatch: (() => void) | undefined, stopLook: (() => void) | undefined
 

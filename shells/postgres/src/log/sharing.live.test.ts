@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { right, until } from '@lowtide/testing'
+import { channel } from '@lowtide/core'
+import { right, until, within } from '@lowtide/testing'
 import * as assert from 'uvu/assert'
 import { locking, ownershipOf } from '../store/locks.js'
 import { paramText } from '../server/statement.js'
@@ -50,6 +51,42 @@ sharing('tells of a move at once: a change of shares takes less than a lease', a
   await split(c.at, [2, 2])
   await y.close()
   await split(c.at, [4])
+})
+
+sharing('gives partitions of a channel only to who reads it, beside a process that reads fewer channels of the consumer', async c => {
+  const x = await reader(open(c), 'views', ['news'])
+  await split(c.at, [4])
+  const b = open(c), y = await reader(b, 'views', ['news', 'more'])
+  await split(c.at, [2, 6])
+  await right(b.transport.publish([...emits('news', 0, 40, 40), ...emits('more', 40, 40, 40)]))
+  await until('all', 3_000, () => x.got.length + y.got.length === 80)
+  assert.equal([...new Set(x.got.map(m => m.id))].filter(id => Number(id.slice(1)) >= 40), [], 'of the other channel')
+  const z = await reader(open(c), 'views', ['news', 'more'])
+  await until('shares of both channels', 8_000, async () => {
+    const all = await owners(c.at, 'views'), of = (channel: string) => new Set(all.filter(o => o.channel === channel).map(({ owner }) => owner)).size
+    return of('news') === 3 && of('more') === 2
+  })
+  await y.close()
+  await z.close()
+  await until('what nobody reads to be free', 3_000, async () => (await owners(c.at, 'views')).every(({ channel, owner }) => (owner === null) === (channel === 'more')))
+})
+
+sharing('holds no intake back for a channel of a consumer that nobody who lives reads', async c => {
+  const b = open(c, { options: { buffer: 16 } })
+  await reader(open(c), 'views', ['news'])
+  await (await reader(b, 'views', ['news', 'more'])).close()
+  await within(5_000, 'all to come in', async () => {
+    for (let i = 0; i < 100; i++) {
+      await b.transport.room([channel('more')])
+      await right(b.transport.publish(emits('more', i, 1)))
+    }
+  })
+})
+
+sharing('takes an instance that does not say which channels it reads, as one of the version before, for one that reads them all', async c => {
+  await c.at.query(`insert into :schema.lowtide_instances (id, until, consumers) values ('before', now() + interval '1 minute', '{others,views}')`)
+  await reader(open(c), 'views', ['news'])
+  await until('its share', 3_000, async () => (await owners(c.at, 'views')).filter(({ owner }) => owner !== null).length === 2)
 })
 
 sharing('hands nothing more out of a partition that it gives up, also while a batch is out, and the fence rises', async c => {

@@ -36,7 +36,7 @@ const asked = (db: Pick<Database, 'at' | 'schema'>, { consumers, options: { part
       from pg_prepared_xacts p order by age(p.transaction) desc limit 5`),
     step(`select json_build_object('consumer', p.consumer, 'state', p.state, 'reason', left(p.reason, 200), 'count', count(*), 'age', extract(epoch from clock_timestamp() - min(p.time)))::text
       from ${db.at('lowtide_parked')} p group by p.consumer, p.state, left(p.reason, 200) order by p.consumer, p.state, count(*) desc limit 100`),
-    step(`select json_build_object('id', i.id, 'consumers', i.consumers, 'left', extract(epoch from i.until - clock_timestamp()))::text from ${db.at('lowtide_instances')} i order by i.id`),
+    step(`select json_build_object('id', i.id, 'consumers', coalesce((select json_agg(distinct c) from unnest(i.consumers) c), '[]'), 'left', extract(epoch from i.until - clock_timestamp()))::text from ${db.at('lowtide_instances')} i order by i.id`),
     step(`select json_build_object('table', c.relname, 'rows', greatest(c.reltuples, pg_stat_get_live_tuples(c.oid), 0)::bigint, 'dead', pg_stat_get_dead_tuples(c.oid), 'bytes', pg_total_relation_size(c.oid))::text
       from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1::text and c.relkind in ('r', 'm') order by pg_total_relation_size(c.oid) desc, c.relname`, db.schema),
   ]

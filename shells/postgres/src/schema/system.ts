@@ -40,6 +40,11 @@ create index lowtide_parked_state on :schema.lowtide_parked (state, seq);
 -- Ends a transaction whose writes did not find what its checks had found: somebody wrote past Lowtide's locks.
 create function :schema.lowtide_must(ok boolean, what text) returns void language plpgsql as $must$
 begin if not ok then raise exception 'lowtide: % changed under its lock', what using errcode = 'LT001'; end if; end $must$;
+` }, {
+  number: 2, name: 'which channels an instance reads', sql: `
+-- Beside each of 'consumers' a channel that this instance reads as it; a consumer stands there once a channel. Null, as the version before
+-- leaves it: all channels of its consumers.
+alter table :schema.lowtide_instances add column channels text[];
 ` }]
 /** The newest that this version knows. */
 export const newest = Math.max(...system.map(({ number }) => number))
