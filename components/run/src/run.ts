@@ -32,11 +32,24 @@ const late = 100
  * project's main (as `lowtide` does) reads what it would run. A registered symbol: each copy of this package knows the same one.
  */
 const door: unique symbol = Symbol.for('lowtide.deployment')
+/** A shell that cannot start, or what the system refuses, as a port in use: the message says all. */
+const saysAll = (e: unknown): e is Error => e instanceof Error && (('code' in e && e.code === 'SHELL') || (e.cause instanceof Error && 'syscall' in e.cause))
+/** Where nobody catches it, which Node knows at the end of this turn, the process ends with the message alone: a stack would bury it. */
+const tellPlainly = (error: Error): void => {
+  const tell = (e: unknown): void => {
+    if (e !== error) throw e
+    process.stderr.write(`error: ${error.message}\n`)
+    process.exit(1)
+  }
+  process.once('uncaughtException', tell)
+  setImmediate(() => process.off('uncaughtException', tell))
+}
 /** What follows `await run(…)` in a main must not run either. */
 const never = new Promise<never>(() => {})
 
 /**
  * Starts a deployment, or one of its processes (`only`), and closes it gracefully on SIGINT and SIGTERM (unless `signals` is false: then its caller sees to them). npm may deliver a signal twice; the second is the same request.
+ * What keeps it from starting is thrown; where nobody catches that, the process ends with 1 and the message.
  * Under `globalThis[Symbol.for('lowtide.deployment')]` it is given away, and not started.
  *
  * @example const app = await run(deployment({ functions: [functions], shell: memory(), processes: { all: [inviteCustomer] } }))
@@ -52,5 +65,9 @@ export const run = async <H, P extends string>(d: Deployment<H, P>, o: { readonl
     const started = app = await start(d, o.runtime ?? system, o)
     if (asked) stop()
     return { ...started, close: () => started.close().finally(off) } as App<H>
-  } catch (e) { off(); throw e }
+  } catch (e) {
+    off()
+    if (saysAll(e)) tellPlainly(e)
+    throw e
+  }
 }
