@@ -132,7 +132,7 @@ test('npx lowtide status, in this repository, of a project that needs a database
   process.env['LOWTIDE_DATA'] = place
   const { code, stderr } = await ended('npx', ['--no-install', 'lowtide', '--project', 'gql-postgres', 'status'], root)
   assert.is(code, 1)
-  assert.match(stderr, /PostgreSQL did not run: it runs for this command\.\nlowtide: \[postgres\] cannot tell the status of schema 'lowtide': expected Lowtide's tables in it, found none; run 'lowtide migrate' for this project\n$/)
+  assert.match(stderr, /PostgreSQL did not run: it runs for this command\.\nlowtide: \[postgres\] cannot tell the status of schema 'lowtide' at .*:\n- expected a schema 'lowtide', found none in this database; run 'lowtide migrate' for this project\n$/)
 })
 test('before the build it says so', async () => {
   const place = repo({})

@@ -24,9 +24,20 @@ const compared = (schema: string, needs: Needs, live: Live, meta: Meta): readonl
   ].filter(fault => fault !== undefined)
 }
 
+/** Why nobody can do anything with this schema; nothing, where Lowtide's tables can be asked. */
+const unusable = (schema: string, live: Live): string | undefined =>
+  !live.schema ? `expected a schema '${schema}', found none in this database; ${run}`
+  : barredFromUsing(live, schema) ?? (live.tables.has('lowtide_migrations') ? undefined : `expected Lowtide's tables in schema '${schema}', found none; ${run}`)
+const refusal = (doing: string, url: string, faults: readonly string[]): Failure => failure([`cannot ${doing} at ${describe(url)}:`, ...faults].join('\n- '))
+/** What a statement on Lowtide's tables met, in the words of a start where the schema is the reason. */
+export const troubled = async (db: Database, { url }: Pick<Access, 'url'>, doing: string, e: unknown): Promise<Failure> => {
+  const why = /^(42P01|3F000|42501)$/.test(refusalOf(e).code ?? '') ? await db.fly(looking(db.schema)).then(landed => unusable(db.schema, seen(landed)), () => undefined) : undefined
+  return why === undefined ? unreachable(url, doing, e) : refusal(doing, url, [why])
+}
+
 /** Whether a shell can be opened over this schema as it is: two round trips, and every fault at once. Changes nothing. */
 export const inspect = (db: Database, { url }: Pick<Access, 'url'>, needs: Needs): TaskEither<Failure, Inspected> => async () => {
-  const doing = `open schema '${db.schema}'`, refuse = (faults: readonly string[]) => E.left(failure([`cannot ${doing} at ${describe(url)}:`, ...faults].join('\n- ')))
+  const doing = `open schema '${db.schema}'`, refuse = (faults: readonly string[]) => E.left(refusal(doing, url, faults))
   try {
     const live = await db.fly(looking(db.schema)).then(seen, async (e: unknown) => {
       if (!(refusalOf(e).code ?? '').startsWith('42')) throw e
@@ -36,10 +47,8 @@ export const inspect = (db: Database, { url }: Pick<Access, 'url'>, needs: Needs
     })
     const old = typeof live === 'string' ? live : tooOld(live.server)
     if (typeof live === 'string' || old !== undefined) return refuse([String(old)])
-    if (!live.schema) return refuse([`expected a schema '${db.schema}', found none in this database; ${run}`])
-    const barred = barredFromUsing(live, db.schema)
-    if (barred !== undefined) return refuse([barred])
-    if (!live.tables.has('lowtide_migrations')) return refuse([`expected Lowtide's tables in schema '${db.schema}', found none; ${run}`])
+    const why = unusable(db.schema, live)
+    if (why !== undefined) return refuse([why])
     const meta = answered(await db.fly(asking(identifier(db.schema)))), faults = compared(db.schema, needs, live, meta)
     return faults.length > 0 ? refuse(faults) : E.right({ shift: Number(meta.shift), partitions: Number(meta.partitions) })
   } catch (e) { return E.left(unreachable(url, doing, e)) }

@@ -6,6 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { accessOf, inDatabase, stop } from './fixture.js'
 import type { Measured } from './measure.js'
+import { inspect } from './start.js'
 import { verbs } from './verbs.js'
 
 test.after(stop)
@@ -36,8 +37,15 @@ test('migrate shows what it would do, does it, and then has nothing to do', inDa
   quiet([dry, done])
 }))
 
-test('status of what is not migrated asks for it', inDatabase(async ({ url }) => {
-  assert.match((await left(using(url).status())).failure, `run 'lowtide migrate' for this project`)
+test('status of what is not migrated asks for it, in the words of a start', inDatabase(async ({ url, open, sql }) => {
+  const { db, access } = open(), told = async (text: string) => {
+    const started = (await left(inspect(db, access, plan))).failure, asked = (await left(using(url).status())).failure
+    assert.is(asked.replace('tell the status of', 'open'), started)
+    assert.match(asked, text)
+  }
+  await told(`expected a schema 'lowtide', found none in this database; run 'lowtide migrate' for this project`)
+  await sql('create schema lowtide')
+  await told(`expected Lowtide's tables in schema 'lowtide', found none; run 'lowtide migrate' for this project`)
 }))
 
 test('status of an idle deployment is calm', inDatabase(async ({ url }) => {
@@ -93,7 +101,9 @@ test('status names the transaction that holds back the readers', inDatabase(asyn
 test('a role of least rights sees the status, and not since when others run', inDatabase(async ({ url, as, sql }) => {
   const { migrate } = using(url), role = `lowtide_test_${randomBytes(6).toString('hex')}`, other = new pg.Client({ connectionString: url, application_name: 'somebody-else' })
   await right(migrate())
-  await sql(`create role ${role} login; grant usage on schema lowtide to ${role}; grant select, insert, update, delete on all tables in schema lowtide to ${role}`)
+  await sql(`create role ${role} login`)
+  assert.match((await left(using(as(role)).status())).failure, `role '${role}' may not use schema 'lowtide'`)
+  await sql(`grant usage on schema lowtide to ${role}; grant select, insert, update, delete on all tables in schema lowtide to ${role}`)
   await other.connect()
   try {
     await other.query('begin; select pg_current_xact_id()')

@@ -1,10 +1,11 @@
 import type { Failure, Plan, Report, Verb } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { malformed, unreachable } from '../server/connecting.js'
+import { malformed } from '../server/connecting.js'
 import { type Access, type Database, database } from '../server/database.js'
-import { failure, refusalOf } from '../server/failure.js'
+import { failure } from '../server/failure.js'
 import { type Migrated, migrate } from './migrate.js'
+import { troubled } from './start.js'
 import { status } from './status.js'
 
 /** A database of its own for as long as the verb runs. */
@@ -32,10 +33,9 @@ const migrating = (access: Access): Verb => ({
 })
 const telling = (access: Access): Verb => ({
   name: 'status', about: 'tells how far consumers are behind, what holds them back, what is parked, who lives and how large the tables are', flags: {},
-  run: plan => using(access, plan, db => TE.tryCatch(() => status(db, plan), e => {
-    const { code } = refusalOf(e)
-    return code === '42P01' || code === '3F000' ? failure(`cannot tell the status of schema '${db.schema}': expected Lowtide's tables in it, found none; run 'lowtide migrate' for this project`) : unreachable(access.url, `tell the status of schema '${db.schema}'`, e)
-  })),
+  run: plan => using(access, plan, db => async () => {
+    try { return E.right(await status(db, plan)) } catch (e) { return E.left(await troubled(db, access, `tell the status of schema '${db.schema}'`, e)) }
+  }),
 })
 /** What an operator can do with the deployment's database. */
 export const verbs = (access: Access): readonly Verb[] => [migrating(access), telling(access)].map(known)
