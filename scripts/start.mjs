@@ -6,6 +6,7 @@ import { nearest } from './nearest.mjs'
 import { lasting } from './needs/lasting.mjs'
 import { migrated } from './needs/migrated.mjs'
 import { manifestOf, provided } from './needs/needs.mjs'
+import { portFault } from './needs/port.mjs'
 import { saysAll } from './needs/told.mjs'
 import { root, workspaces } from './workspaces.mjs'
 
@@ -39,7 +40,14 @@ const unknown = name => {
   ].join('\n')
 }
 
-const tooMuch = (project, args) => `npm start: ${project} takes no arguments, found '${args.join(' ')}'; its port is in the environment: PORT=5000 npm start${project === standard ? '' : ` ${project}`}`
+const helps = ['--help', '-h']
+const tooMuch = (project, args, empties) => {
+  const call = project === standard ? 'npm start' : `npm start ${project}`, near = args.map(arg => nearest(arg, [...empties ? ['--fresh'] : [], '--help'])).find(Boolean)
+  return [
+    `npm start: ${project} takes no arguments${empties ? ' but --fresh' : ''}, found '${args.join(' ')}'; its port is in the environment: PORT=5000 ${call}`,
+    ...(near ? [`Did you mean '${call} -- ${near}'?`] : []),
+  ].join('\n')
+}
 const nothingToEmpty = project => `npm start: ${project} keeps no data that --fresh could empty`
 
 /** Ends before anything has begun. */
@@ -59,11 +67,11 @@ const askedOf = given => {
   if (!projects.includes(project)) return { fault: unknown(project) }
   const { needs, takes } = manifestOf(project), empties = needs.length > 0, args = empties ? all.filter(arg => arg !== '--fresh') : all
   if (!takes && args.join() === '--fresh') return { fault: nothingToEmpty(project) }
-  if (!takes && args.length > 0) return { fault: tooMuch(project, args) }
-  return { project, args, needs, fresh: empties && (args.length < all.length || process.env.npm_config_fresh === 'true') } // `npm start --fresh`: npm takes it for its own
+  if (!takes && args.length > 0) return args.some(arg => helps.includes(arg)) ? { help } : { fault: tooMuch(project, args, empties) }
+  return { project, args, needs, serves: !takes, fresh: empties && (args.length < all.length || process.env.npm_config_fresh === 'true') } // `npm start --fresh`: npm takes it for its own
 }
 
-const given = process.argv.slice(2), asked = ['--help', '-h'].includes(given[0]) ? { help } : askedOf(given)
+const given = process.argv.slice(2), asked = helps.includes(given[0]) ? { help } : askedOf(given)
 
 const say = text => console.error(text)
 /** Only for somebody who waits at a terminal. */
@@ -81,7 +89,9 @@ const ready = async ({ project, main, fresh }, life) => {
   }
 }
 
-const begin = async ({ project, args, needs, fresh }) => {
+const begin = async ({ project, args, needs, serves, fresh }) => {
+  const port = serves && needs.length > 0 ? await portFault() : undefined
+  if (port !== undefined) return refuse(1, `npm start: ${port}`)
   const main = join(root, 'projects', project, 'dist/main.js'), servers = needs.length > 0 ? ['components/servers', 'components/cli'] : [] // whoever has a server asks 'npx lowtide' about it
   try { await build([`projects/${project}`, ...servers], existsSync(main) ? {} : { patience: 0 }) } catch (error) { return refuse(1, `npm start: ${error.message}`) }
 

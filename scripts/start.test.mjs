@@ -65,8 +65,8 @@ test('a project with standard input', async () => {
 })
 
 test('help', async () => {
-  for (const option of ['--help', '-h']) {
-    const { code, stdout, stderr } = await start([option])
+  for (const args of [['--help'], ['-h'], ['gql-async', '--help'], ['--fresh', '-h']]) {
+    const { code, stdout, stderr } = await start(args)
     assert.match(stdout, /^Runs a project[^]*npm start +gql-postgres[^]*npm start -- --fresh[^]*DATABASE_URL=postgres[^]*npm start gql-async[^]*npm start basic-async -- customers\.csv[^]*projects: basic-async, gql-async, gql-postgres\n$/)
     assert.equal([code, stderr], [0, ''])
   }
@@ -75,8 +75,10 @@ test('help', async () => {
 for (const [args, expected] of [
   [['gql-asnyc'], `npm start: there is no project 'gql-asnyc'; the projects are: basic-async, gql-async, gql-postgres.\nDid you mean 'npm start gql-async'?\n`],
   [['package.json'], `npm start: there is no project 'package.json'; the projects are: basic-async, gql-async, gql-postgres.\nTo give the file to a project: npm start basic-async -- package.json\n`],
-  [['--port', '5000'], `npm start: gql-postgres takes no arguments, found '--port 5000'; its port is in the environment: PORT=5000 npm start\n`],
+  [['--port', '5000'], `npm start: gql-postgres takes no arguments but --fresh, found '--port 5000'; its port is in the environment: PORT=5000 npm start\n`],
   [['gql-async', 'a.csv'], `npm start: gql-async takes no arguments, found 'a.csv'; its port is in the environment: PORT=5000 npm start gql-async\n`],
+  [['--frehs'], `npm start: gql-postgres takes no arguments but --fresh, found '--frehs'; its port is in the environment: PORT=5000 npm start\nDid you mean 'npm start -- --fresh'?\n`],
+  [['gql-postgres', '--fresh', '--hepl'], `npm start: gql-postgres takes no arguments but --fresh, found '--hepl'; its port is in the environment: PORT=5000 npm start\nDid you mean 'npm start -- --help'?\n`],
   [['gql-async', '--fresh'], 'npm start: gql-async keeps no data that --fresh could empty\n'],
 ]) test(`npm start ${args.join(' ')}`, async () => assert.equal(await start(args), { code: 2, stdout: '', stderr: expected }))
 

@@ -1,17 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { dataFolder, shown } from './data-folder.mjs'
+import { isFree } from './port.mjs'
 import { told } from './told.mjs'
 
 /** Milliseconds: how long somebody else's start is waited for, and somebody else's end; how often a server that others run is looked for. */
 const patience = 20_000, ending = 5_000, glance = 500
 const pause = ms => new Promise(resolve => { setTimeout(resolve, ms) })
-
-const isFree = port => new Promise(resolve => {
-  const server = createServer().once('error', () => resolve(false))
-  server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-})
 
 const portFile = folder => `${folder}.port`
 /** The port that the server had last, as long as it is free: so a process that shares a server finds the next one of its folder. */
