@@ -4,8 +4,10 @@ import type { Live, LiveConstraint, LiveIndex, LiveTable } from './live.js'
 import { indexPrefix } from './names.js'
 import { type Constraint, type Declared, misshapen, declaredOf, versionColumn } from './declared.js'
 
+/** A constraint that rows which stand already have to keep. */
+export interface Adds { readonly table: string; readonly constraint: Constraint }
 /** A change that `lowtide migrate` makes. `lack` says what is missing, for somebody who starts without it; nothing, where it harms nobody. */
-export interface Change { readonly name: string; readonly sql: string; readonly lack?: string }
+export interface Change { readonly name: string; readonly sql: string; readonly lack?: string; readonly adds?: Adds }
 export interface Difference {
   readonly changes: readonly Change[]
   /** What a person has to settle: where, expected, found, and what to do. */
@@ -42,7 +44,7 @@ const columnsOf = (shape: Declared, live: LiveTable, empty: boolean, sql: Return
 
 const holds = (wanted: Constraint, found: LiveConstraint): boolean => same(wanted.columns, found.columns) && found.sound && found.deferrable
   && (wanted.kind === 'unique' ? found.kind === 'u' && !found.deferred : found.kind === 'f' && found.deferred && found.parent === wanted.parent)
-const worded = ({ kind, columns, parent }: Constraint): string => kind === 'unique' ? `unique ${fields(columns)}` : `reference from ${fields(columns)} to '${parent}'`
+export const worded = ({ kind, columns, parent }: Constraint): string => kind === 'unique' ? `unique ${fields(columns)}` : `reference from ${fields(columns)} to '${parent}'`
 
 /** What forbids less or more than the declaration does: first goes what must go, since names may be taken by it. */
 const constraintsOf = (shape: Declared, live: LiveTable, sql: ReturnType<typeof ddl>): { readonly first: readonly Change[]; readonly last: readonly Change[]; readonly faults: readonly string[] } => {
@@ -55,7 +57,7 @@ const constraintsOf = (shape: Declared, live: LiveTable, sql: ReturnType<typeof 
   const left = new Set(live.constraints.filter(({ kind }) => kind === 'u' || kind === 'f'))
   for (const wanted of [...shape.uniques, ...shape.references]) {
     const found = [...left].filter(constraint => holds(wanted, constraint)).sort((a, b) => Number(b.name === wanted.name) - Number(a.name === wanted.name))[0]
-    if (found === undefined) last.push({ name: `add ${worded(wanted)} of '${shape.name}'`, sql: sql.addConstraint(shape.name, wanted), lack: `table '${shape.name}' has no ${worded(wanted)}` })
+    if (found === undefined) last.push({ name: `add ${worded(wanted)} of '${shape.name}'`, sql: sql.addConstraint(shape.name, wanted), lack: `table '${shape.name}' has no ${worded(wanted)}`, adds: { table: shape.name, constraint: wanted } })
     else {
       left.delete(found)
       if (found.name !== wanted.name) first.push({ name: `rename constraint '${found.name}' of '${shape.name}'`, sql: sql.renameConstraint(shape.name, found.name, wanted.name), lack: `constraint '${found.name}' of table '${shape.name}' has another name: expected '${wanted.name}'` })

@@ -10,6 +10,7 @@ import { fly } from '../server/flight.js'
 import { type Live, looking, seen, version } from './live.js'
 import { locking } from '../store/locks.js'
 import { answered, asking, moved } from './meta.js'
+import { obstacles } from './obstacles.js'
 import { barredFromUsing } from './rights.js'
 import { identifier, statement } from '../server/statement.js'
 
@@ -38,11 +39,13 @@ const read = async (client: pg.Client, schema: string, needs: Needs, adopt: bool
   const meta = standing ? answered(await fly(client, asking(identifier(schema)))) : undefined
   const living = adopt && meta !== undefined && moved(meta) !== undefined ? await barredByLiving(client, schema, dry) : undefined
   if (living !== undefined) throw new Refused([living])
+  /** Who only asks is told which rows are in the way; who migrates finds out, and what rows hold is nobody's business then. */
+  const checked = async (found: Migration): Promise<Migration> => dry && found.faults.length === 0 ? { ...found, faults: await obstacles(client, schema, found.changes.flatMap(({ adds }) => adds ?? []), live) } : found
   const assumed = migrationOf(schema, needs, live, meta, adopt, () => false)
-  if (assumed.unsure.length === 0) return assumed
+  if (assumed.unsure.length === 0) return checked(assumed)
   const landed = await fly(client, assumed.unsure.map(table => ({ statement: statement(`select not exists (select from ${at(table)})`), params: [] })))
   const empty = new Set(assumed.unsure.filter((_, i) => landed[i]!.rows[0]![0] === 't'))
-  return migrationOf(schema, needs, live, meta, adopt, table => empty.has(table))
+  return checked(migrationOf(schema, needs, live, meta, adopt, table => empty.has(table)))
 }
 
 const record = (schema: string, [kind, number, name, sql]: readonly [string, string, string, string]): string => `insert into ${identifier(schema)}.lowtide_migrations (kind, number, name, sql)

@@ -25,7 +25,7 @@ const known = (verb: Verb): Verb => ({
 
 const migrating = (access: Access): Verb => ({
   name: 'migrate', about: `makes the schema '${access.schema}' what this version of Lowtide and the tables of the project need`,
-  flags: { dry: 'prints the SQL, and changes nothing', adopt: 'takes over a schema that was restored from another server; refuses while the lease of an instance lasts' },
+  flags: { dry: 'prints the SQL, and changes nothing; tells which rows a unique or a reference would refuse, with some of their values', adopt: 'takes over a schema that was restored from another server; refuses while the lease of an instance lasts' },
   run: (plan, flags) => using(access, plan, db => TE.map(({ changes, sql, applied }: Migrated): Report => ({
     text: flags.has('dry') ? sql || '-- nothing to do' : changes.length === 0 ? `Nothing to do: the schema '${access.schema}' is as it shall be.` : [`Changed the schema '${access.schema}':`, ...changes.map(({ name }) => `  ${name}`)].join('\n'),
     data: { applied, changes },
