@@ -28,8 +28,8 @@ test('a name chooses, and an unknown one lists the known', () => {
   const one = bench('memory/command-1', '--quick', '--json')
   assert.equal(one.stdout.trim().split('\n').map(line => (JSON.parse(line) as { name: string }).name), ['memory/command-1', 'memory/command-1-unvalidated'])
   const none = bench('memory/comand', '--quick')
-  assert.is(none.status, 1)
-  assert.match(none.stderr, "no figure begins with 'memory/comand'; known: memory/command-64")
+  assert.is(none.status, 2)
+  assert.match(none.stderr, "no figure begins with 'memory/comand'; nearest: 'memory/command-1'; known: ")
 })
 
 test.run()

@@ -1,4 +1,5 @@
-import { parseArgs } from 'node:util'
+import { nearest } from '@lowtide/run'
+import { Misuse, asked, command as started } from './asked.js'
 import { batching } from './batching.js'
 import { command } from './command.js'
 import { type Benchmark, full, quick } from './figure.js'
@@ -11,13 +12,18 @@ import { postgres } from './postgres/index.js'
 import { jsonLine, table } from './report.js'
 
 const benchmarks: readonly Benchmark[] = [...command, ...batching, growth, ...peers, floor, mutation, abuse, ...postgres]
-const usage = 'usage: npm run bench [name] -- [--json] [--quick]; a name is the beginning of a figure\'s name'
+const called = 'npm run bench'
 
 const main = async (): Promise<void> => {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean' }, quick: { type: 'boolean' } } })
-  const effort = values.quick ? quick : full, known = benchmarks.flatMap(b => b.names(effort))
+  const given = asked({
+    name: called, about: 'Measures figures, each against a baseline: those whose names begin with one of these, or all.', words: ' [name]…',
+    options: { json: { about: 'a line of JSON a figure' }, quick: { about: 'seconds: shows that everything works, says nothing about speed' } },
+    more: `figures: ${benchmarks.flatMap(b => b.names(full)).join(', ')}`,
+  })
+  if (given === undefined) return
+  const { options: values, words: positionals } = given, effort = values.quick ? quick : full, known = benchmarks.flatMap(b => b.names(effort))
   const wanted = known.filter(name => positionals.length === 0 || positionals.some(prefix => name.startsWith(prefix)))
-  if (wanted.length === 0) throw new Error(`no figure begins with ${positionals.map(p => `'${p}'`).join(' or ')}; known: ${known.join(', ')}\n${usage}`)
+  if (wanted.length === 0) throw new Misuse(`no figure begins with ${positionals.map(p => `'${p}'`).join(' or ')}${nearest(positionals[0]!, known)}`)
 
   const { machine, head, line } = table(wanted)
   if (!values.json) console.log(`${machine()}\n\n${head()}`)
@@ -42,7 +48,4 @@ const main = async (): Promise<void> => {
   if (leftOut.length > 0) console.log(`\nleft out, not installed: ${leftOut.join(', ')}; asked for by that name, they are installed first`)
 }
 
-await main().catch((error: unknown) => {
-  console.error(`npm run bench: ${error instanceof Error ? error.message : String(error)}`)
-  process.exitCode = 1
-})
+await started(called, main)
