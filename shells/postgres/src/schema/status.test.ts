@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Measured } from './measure.js'
+import { type Measured, countable } from './measure.js'
 import { heldTooLong, reportOf } from './status.js'
 import { bytes, duration, tableOf } from './table-of.js'
 
@@ -19,6 +19,12 @@ test('a transaction that is held too long calls, with the way to end it', () => 
   assert.match(text, 'select pg_terminate_backend(7)')
   assert.match(text, `rollback prepared 'x''y'`)
   assert.is((data as { readonly watermarkAge: number }).watermarkAge, 7_200)
+})
+test('messages that nobody reads call, however many; those that somebody reads do not', () => {
+  const lag = { consumer: 'c', channel: 'news', partition: 0, messages: 1, age: 1, owner: null, alive: false, fence: 0 }
+  assert.ok(of({ lags: [lag] }).alarm)
+  assert.ok(of({ lags: [{ ...lag, messages: countable + 1, age: null, owner: 'gone' }] }).alarm)
+  assert.not(of({ lags: [{ ...lag, messages: countable + 1, owner: 'a', alive: true }, { ...lag, messages: 0 }] }).alarm)
 })
 test('what a role may not see is unknown, and it is told what to ask for', () => {
   const { alarm, text, data } = of({ holders: [{ ...holder, seconds: null }] })

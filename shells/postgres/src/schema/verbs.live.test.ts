@@ -76,6 +76,20 @@ test('status counts what is behind, and calls when nobody owns it', inDatabase(a
   assert.match(text, /alive +\d+ s left +view/)
 }))
 
+test('status calls where much waits and no instance ever was, or none is left', inDatabase(async ({ url, sql }) => {
+  const { migrate, status } = using(url), called = async (owner: string | null) => {
+    const { data, alarm, text } = await right(status())
+    assert.equal(measured(data).lags.filter(({ messages }) => messages > 0).map(lag => [lag.partition, lag.messages, lag.owner, lag.alive]), [[3, 10_001, owner, false]])
+    assert.match(text, `! 1 partition with messages and without a live owner: start a process that runs 'view'`)
+    assert.ok(alarm)
+  }
+  await right(migrate())
+  await sql(`insert into lowtide.lowtide_log select 'news', 3, 5, n, '{}' from generate_series(1, 20000) n`)
+  await called(null)
+  await sql(`insert into lowtide.lowtide_consumers values ('view', 'news', 3, 5, 3, 9, 'gone')`)
+  await called('gone')
+}))
+
 test('status calls for what is parked', inDatabase(async ({ url, sql }) => {
   const { migrate, status } = using(url)
   await right(migrate())
