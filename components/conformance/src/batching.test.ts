@@ -27,13 +27,13 @@ const plain = async (skip: 'rows' | 'absence'): Promise<Bench> => {
     commit: unit => async () => {
       const conflict: Conflict = {
         seen: unit.marks.flatMap(m => marks.get(markId(m)) ?? []), fenced: [], broken: [],
-        stale: [...unit.checks.filter(c => !holds(c)).map(c => c.key), ...unit.writes.filter(w => w.op === 'insert' ? versions.has(w.key) : w.op !== 'add' && versions.get(w.key) !== w.version).map(w => w.key)],
+        stale: [...unit.checks.filter(c => !holds(c)).map(c => c.key), ...unit.writes.filter(w => w.op === 'insert' ? versions.has(w.key) : w.op !== 'add' && w.op !== 'put' && versions.get(w.key) !== w.version).map(w => w.key)],
       }
       if (conflict.seen.length + conflict.stale.length > 0) return E.right({ conflict })
       const before = rows.rows(), old = new Map(versions), stale: string[] = []
-      for (const op of ['remove', 'update', 'add', 'insert'] as const) for (const w of unit.writes) if (w.op === op) {
+      for (const op of ['remove', 'update', 'add', 'insert', 'put'] as const) for (const w of unit.writes) if (w.op === op) {
         const t = byName.get(w.table)!
-        const row: Row | undefined = w.op === 'update' || w.op === 'insert' ? w.row : undefined
+        const row: Row | undefined = 'row' in w ? w.row : undefined
         const broken = rows.apply({ change: w.table, alter: w.op === 'remove' ? { op: 'remove', at: w.at, key: w.columns } : w.op === 'add' ? { op: 'increment', at: w.at, key: w.columns, by: w.by } : { op: 'put', at: w.at, row: row! } })
         if (broken !== undefined) t.unique.forEach((u, i) => { const after = row ?? get(w.table, w.columns)!; if (broken === `${w.table}.${u.join('+')}`) stale.push(keyOf(w.table, atOf(u, w.op === 'add' ? Object.fromEntries(Object.entries(after).map(([f, v]) => [f, typeof v === 'number' ? v + (w.by[f] ?? 0) : v])) : after), i)) })
         if (w.op === 'remove') versions.delete(w.key); else if (w.op !== 'add' || get(w.table, w.columns)) versions.set(w.key, ++last)
@@ -74,7 +74,7 @@ test('who lost a partition and has it again loses what came under the old fence,
   }
   const told = new Map<string, string>()
   const job = (track: Slot['track'], position: string, id: string): Job => {
-    const slot = { position, done: false, track }, m = message(Heard, { key: id }, { id })
+    const slot = { at: { channel: 'heard', partition: '0', position }, done: false, track }, m = message(Heard, { key: id }, { id })
     track.open.push(slot)
     return { handler: hear, message: m, key: `hear ${m.subject} ${track.of.fence}`, slot, do: 'run', attempts: 0, losses: 0, broke: 0, settle: r => { told.set(`${id} under ${track.of.fence}`, E.isRight(r) ? 'done' : r.left.fenced ? 'fenced' : r.left.failure) } }
   }

@@ -96,6 +96,13 @@ export const found: readonly (readonly Salvo[])[] = [
       rival: { before: 1, steps: [{ op: 'put', table: 'lt_things', id: 'a', row: { owner: null, slot: null, shelf: 'y', n: 1 } }] },
     },
   ],
+  // a row that a later message of the batch removes: its parent, which a rival removes, is looked at by no constraint any more
+  [{
+    shots: [
+      { again: undefined, program: { key: 'a', reads: [], guard: 'none', fails: false, changes: [{ op: 'insert', table: 'lt_things', id: 'd', row: { owner: 'b', slot: null, shelf: 'y', n: 0 } }] } },
+      { again: undefined, program: { key: 'a', reads: [], guard: 'none', fails: false, changes: [{ op: 'remove', table: 'lt_things', id: 'd', row: {} }] } },
+    ], rival: { before: 1, steps: [{ op: 'remove', table: 'lt_owners', id: 'b', row: {} }] },
+  }],
 ]
 
 // ---- their generators: few ids, so that programs meet

@@ -5,11 +5,11 @@ import { type Draft, type Message, bodyOf, envelop, idOf } from './message.js'
 import { type Trace, type overlay, trace } from './overlay.js'
 import type { Failure } from './port.js'
 import { parse, seal } from './schema.js'
-import type { Checkpoint, Emit, Mark, Parked, Position, Runtime, Store } from './shell.js'
+import type { Checkpoint, Emit, Mark, Parked, Reach, Runtime, Store } from './shell.js'
 import type { Lookup, Lookups, Then } from './table.js'
 
 /** A place in a partition, until all before it is behind the checkpoint. */
-export interface Slot { readonly position: Position; done: boolean; readonly track: { readonly open: Slot[]; readonly of: Omit<Checkpoint, 'position'> } }
+export interface Slot { readonly at: Reach; done: boolean; readonly track: { readonly open: Slot[]; readonly of: Omit<Checkpoint, 'position'> } }
 export type Settled = E.Either<Failure & { readonly busy?: boolean; readonly fenced?: boolean }, Mark | undefined>
 /** A message on its way through a handler. */
 export interface Job {
@@ -42,7 +42,7 @@ const isEvent = (draft: Draft): boolean => draft.kind === 'event', stopped = (t:
 /** A handler is pure: it is asked once what it looks up. */
 export const asksOf = (job: Job): Lookups | Then => job.asks ??= job.handler.lookup?.(job.message) ?? {}
 /** Commands have one space of ids, whichever handler takes them. */
-export const markId = ({ handler, message }: Job): Pick<Mark, 'consumer' | 'id'> => ({ consumer: handler.kind === 'command' ? '' : handler.name, id: message.id })
+export const markId = ({ handler: { kind, name }, message, slot }: Job): Pick<Mark, 'consumer' | 'id' | 'at'> => ({ consumer: kind === 'command' ? '' : name, id: message.id, at: kind === 'policy' || kind === 'projector' ? slot?.at : undefined })
 export const contextOf = (message: Message, name: string, log: Runtime['log']): Ctx => ({
   now: message.time, actor: message.actor, tenant: message.tenant, id: label => idOf(message.id, name, label),
   log: (text, fields) => log('info', text, { handler: name, message: message.id, correlationid: message.correlationid, ...fields }),
@@ -60,8 +60,8 @@ const envelopeOf = (env: Executing, { handler: h, message: m }: Job, draft: Draf
 }
 
 const marked = (job: Job, outcome: Mark['outcome']): Mark => {
-  const { handler: h, message: m } = job, command = h.kind === 'command'
-  return { consumer: command ? '' : h.name, id: m.id, body: command ? bodyOf(m.type, m.data) : '', time: m.time, outcome: command ? outcome : undefined }
+  const { consumer, id, at } = markId(job), { message: m } = job, command = consumer === ''
+  return { consumer, id, at, body: command ? bodyOf(m.type, m.data) : '', time: m.time, outcome: command ? outcome : undefined }
 }
 const plain = (job: Job, t: Trace): Decided => ({ job, trace: t, emits: none, mark: undefined, failure: undefined })
 const rejected = (job: Job, t: Trace, rejection: Rejection): Decided => {

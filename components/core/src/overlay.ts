@@ -29,8 +29,8 @@ export interface Trace { readonly reads: Place[]; readonly wrote: string[]; read
 export const trace = (): Trace => ({ reads: [], wrote: [], pages: [], needs: [], cut: false, alone: false, broken: undefined })
 
 type Deltas = { readonly [column: string]: number }
-/** A row as staged: `undefined` where only additions to it are known. */
-interface Staged { readonly place: Place; readonly row: Row | null | undefined; readonly by: Deltas | undefined; readonly job: number }
+/** A row as staged: `undefined` where only additions to it are known. `put`: over whatever stands there, which nobody has asked. */
+interface Staged { readonly place: Place; readonly row: Row | null | undefined; readonly by: Deltas | undefined; readonly put: boolean; readonly job: number }
 /** The second's fields, added to the first's. */
 const sum = (to: Deltas, by: Deltas): Deltas => ({ ...to, ...Object.fromEntries(Object.entries(by).map(([f, n]) => [f, (to[f] ?? 0) + n])) })
 const pick = (fields: readonly string[], row: Row): Row => { const some: { [column: string]: unknown } = {}; for (const f of fields) some[f] = row[f]; return some }
@@ -70,7 +70,7 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
       t.pages.push(lookup)
       if (page === undefined) t.needs.push({ lookup, ask })
       // exact unless a row that an earlier message staged is on the page, or was, or may be (an addition to an unknown row), or marks where it starts
-      for (const [key, s] of staged) t.cut ||= s.place.table === table && (key === after || s.row === undefined || equals(ask.equal, s.row) || equals(ask.equal, known.rows.get(key)?.row))
+      for (const [key, s] of staged) t.cut ||= s.place.table === table && (key === after || s.row === undefined || s.put || equals(ask.equal, s.row) || equals(ask.equal, known.rows.get(key)?.row))
       return page?.map(f => f.row) ?? []
     }
     const at = ask.op === 'get' ? ask.at : holder(placeOf(table, ask.at, ask.key, ask.index), t)
@@ -92,12 +92,13 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
       write(taken, p.key, { at, job })
     }
   }
-  const set = (place: Place, before: Row | null, after: Row | null, add: Deltas | undefined, job: number, t: Trace): void => {
+  const set = (place: Place, before: Row | null | undefined, after: Row | null, add: Deltas | undefined, job: number, t: Trace): void => {
     const old = staged.get(place.key)
     t.wrote.push(place.key)
-    if (place.table.unique.length > 0) claim(place, before, after, job, t)
+    if (old?.row && old.job !== job) for (const f in place.table.references) t.cut ||= old.row[f] !== null && old.row[f] !== after?.[f] // folded, nobody would check the parent that it had
+    if (place.table.unique.length > 0) claim(place, before!, after, job, t)
     if (after === null && parents.has(place.table.name)) { t.alone = true; t.cut ||= old !== undefined && old.job !== job } // whether rows refer to it, only the store knows
-    write<Staged>(staged, place.key, { place, row: after, by: add && (old === undefined || old.by) ? sum(old?.by ?? {}, add) : undefined, job })
+    write<Staged>(staged, place.key, { place, row: after, by: add && (old === undefined || old.by) ? sum(old?.by ?? {}, add) : undefined, put: before === undefined || old?.put === true, job })
   }
   /** A row as the store will give it back: checked, its columns in their order, frozen. */
   const fit = ({ table, at }: Place, row: Row): Row => {
@@ -118,9 +119,9 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
       else forbid(table.key.join('+'))
     } else if (adds && now === undefined) {
       t.wrote.push(p.key)
-      write<Staged>(staged, p.key, { place: p, row: undefined, by: sum(staged.get(p.key)?.by ?? {}, a.by), job })
-    } else if (now === undefined) t.needs.push(lookupOf(p))
-    else if (a.op === 'put') set(p, now, fit(p, a.row), undefined, job, t)
+      write<Staged>(staged, p.key, { place: p, row: undefined, by: sum(staged.get(p.key)?.by ?? {}, a.by), put: false, job })
+    } else if (a.op === 'put' && (now !== undefined || table.unique.length === 0)) set(p, now, fit(p, a.row), undefined, job, t)
+    else if (now === undefined || (a.op === 'remove' && staged.get(p.key)?.put)) t.needs.push(lookupOf(p))
     else if (now === null || (a.op === 'update' && a.when !== undefined && !equals(a.when, now))) t.reads.push(p) // changes nothing, because of what it read
     else if (a.op === 'remove') set(p, now, null, undefined, job, t)
     else if (a.op === 'update') set(p, now, fit(p, { ...now, ...a.patch }), undefined, job, t)
@@ -155,10 +156,10 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
   /** All staged rows folded, one write a row, and the checks of what these decisions read and nobody here writes. */
   const fold = (decided: readonly { readonly trace: Trace }[]): { readonly checks: readonly Check[]; readonly writes: readonly Write[] } => {
     const writes: Write[] = [], checks = new Map<string, Check>()
-    for (const [key, { place: { table: { name: table }, at, columns }, row, by }] of staged) {
+    for (const [key, { place: { table: { name: table }, at, columns }, row, by, put }] of staged) {
       const base = known.rows.get(key)
       if (by) writes.push({ key, table, at, columns, op: 'add', by })
-      else if (row) writes.push(base ? { key, table, at, columns, op: 'update', row, version: base.version } : { key, table, at, columns, op: 'insert', row })
+      else if (row) writes.push(base ? { key, table, at, columns, op: 'update', row, version: base.version } : { key, table, at, columns, op: put ? 'put' : 'insert', row })
       else if (base) writes.push({ key, table, at, columns, op: 'remove', version: base.version })
       else checks.set(key, { key, table, at, columns, version: undefined })
     }

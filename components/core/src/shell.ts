@@ -16,8 +16,8 @@ export interface TableLookup { readonly lookup: string; readonly ask: TableAsk }
 /** What became of a command. `upTo`: how far its events reach in their channels; absent until they are published, where a relay publishes them. */
 export type Outcome<C extends string = string, M = Message> = { readonly commandId: string; readonly upTo?: readonly Reach[] | undefined }
   & ({ readonly rejection: Rejection<C | 'constraint'>; readonly events?: never } | { readonly rejection?: never; readonly events: readonly M[] })
-/** An inbox mark: this consumer has handled this message. A command's (consumer `''`: ids are one space) holds its outcome. `body` tells another body under the same id. */
-export interface Mark { readonly consumer: string; readonly id: string; readonly body: string; readonly time: string; readonly outcome?: Outcome | undefined }
+/** An inbox mark: this consumer has handled this message. A command's (consumer `''`: ids are one space) holds its outcome. `body` tells another body under the same id. `at`: where the event stands that was delivered. */
+export interface Mark { readonly consumer: string; readonly id: string; readonly at?: Reach | undefined; readonly body: string; readonly time: string; readonly outcome?: Outcome | undefined }
 /** A message that could not be handled (`parked`, and `failed` for a command, which holds no key), or that waits behind one (`waiting`), or that shall run again (`redrive`). `raw`: what could not be decoded. */
 export interface Parked {
   readonly id: string; readonly consumer: string; readonly channel: string; readonly partition: string; readonly key: string
@@ -29,9 +29,9 @@ export interface Checkpoint extends Omit<Reach, 'position'> { readonly position?
 
 /** What must still be so at commit: a row at its version, a row or a unique value absent. */
 export type Check = { readonly key: string; readonly table: string; readonly at: At; readonly columns: Row } & ({ readonly index?: never; readonly version: Version | undefined } | { readonly index: number; readonly version?: never })
-/** One a row, folded over the batch. All check themselves, but `add`, which changes nothing where the row is absent. */
+/** One a row, folded over the batch. All check themselves, but `put`, which takes the place of whatever is there, and `add`, which changes nothing where the row is absent. */
 export type Write = { readonly key: string; readonly table: string; readonly at: At; readonly columns: Row } & (
-  | { readonly op: 'insert'; readonly row: Row }
+  | { readonly op: 'insert'; readonly row: Row } | { readonly op: 'put'; readonly row: Row }
   | { readonly op: 'update'; readonly row: Row; readonly version: Version }
   | { readonly op: 'remove'; readonly version: Version }
   | { readonly op: 'add'; readonly by: { readonly [column: string]: number } })
@@ -54,7 +54,7 @@ export interface ParkedFilter { readonly ids?: readonly string[]; readonly parti
  * Keeps state. The laws that the compiler cannot state:
  * - `commit` is atomic (3): all of the unit or nothing, also when the process dies in it. When it fails, the unit may or may not stand: the same marks tell.
  * - Decisions hold (14): between the checks of a unit and its writes no other unit changes what was checked, found or absent.
- * - A mark stands at most once within `dedupWindow` (2); of two units with the same mark, one gets `seen`.
+ * - A mark stands at most once within `dedupWindow` (2); of two units with the same mark, one gets `seen`. Where a log holds no message twice, a checkpoint at its place or behind it tells the same: then the mark itself may be left out.
  * - Uniques, references and inserts are checked on the unit's final state; versions are never used twice.
  * - Emitted messages appear in their channels in commit order per key (4), and no reader passes one that commits late (6).
  * - A checkpoint moves only with the effects before it, and only by the owner of its fence.
@@ -65,7 +65,7 @@ export interface Store {
   fetch(asked: readonly TableLookup[]): TaskEither<Failure, readonly (readonly Fact[])[]>
   commit(unit: Unit): TaskEither<Failure, Committed>
   /** The marks that stand, of those asked for. */
-  seen(asked: readonly Pick<Mark, 'consumer' | 'id'>[]): TaskEither<Failure, readonly Mark[]>
+  seen(asked: readonly Pick<Mark, 'consumer' | 'id' | 'at'>[]): TaskEither<Failure, readonly Mark[]>
   /** How far a consumer's checkpoints stand, and how many messages it holds parked. */
   applied(consumer: string): TaskEither<Failure, { readonly upTo: readonly Reach[]; readonly parked: number }>
   /** In the order in which they were parked. */
@@ -131,7 +131,7 @@ export interface Report { /** For people. */ readonly text: string; /** For prog
 export interface Verb { readonly name: string; readonly about: string; readonly flags: { readonly [flag: string]: string }; run(plan: Plan, flags: ReadonlySet<string>): TaskEither<Failure, Report> }
 /** A technology: opened once a process. `drain` waits, while consumers still run, for what would be lost with this process. */
 export interface Shell {
-  readonly name: string; readonly guarantees: Guarantees; readonly verbs?: readonly Verb[]
+  readonly name: string; readonly guarantees: Guarantees; readonly verbs?: readonly Verb[]; /** Units of a group under way at once in a process, default 1: more where one waits for a server. */ readonly abreast?: number
   open(plan: Plan): TaskEither<Failure, { readonly store: Store; readonly transport: Transport; drain(): Promise<void>; close(): Promise<void> }>
 }
 export type Bindings = { readonly [port: string]: AnyBinding | undefined }

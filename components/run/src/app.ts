@@ -34,7 +34,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const { store, transport } = opened.right, { unitLimit } = d.shell.guarantees
   const sources = new Map(running.map(({ name }) => [name, `${d.name}/${name}`]))
   const env = { store, tables, ports, bindings: d.ports, log: runtime.log, fanOut: options.fanOut, unitLimit, source: (handler: string) => sources.get(handler) ?? d.name, instance: runtime.newId(), ...(o.overlay && { overlay: o.overlay }) }
-  const lanes = [...groupsOf(mine), ...performers.map(p => [p])].map(group => ({ group, ...lane({ execute: executor(env), runtime, options, unitLimit }) }))
+  const lanes = [...groupsOf(mine), ...performers.map(p => [p])].map(group => ({ group, ...lane({ abreast: d.shell.abreast ?? 1, execute: executor(env), runtime, options, unitLimit }) }))
   const laneOf = (h: AnyDecider) => lanes.find(l => l.group.includes(h))!
   const consumers = await Promise.all(running.map(handler => consume({ handler, lane: laneOf(handler), store, transport, runtime, options })))
 

@@ -45,7 +45,7 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
   const batch = async (b: Batch): Promise<void> => {
     const held = tracks.get(trackId(b.channel, b.partition)), track = held?.of.fence === b.fence ? held : await taken(b)
     for (let i = 0; i < b.deliveries.length; i++) {
-      const { position, message: m } = b.deliveries[i]!, slot: Slot = { position, done: false, track }
+      const { position, message: m } = b.deliveries[i]!, slot: Slot = { at: { channel: b.channel, partition: b.partition, position }, done: false, track }
       const done = (result?: Settled): void => { if (!(result && E.isLeft(result) && result.left.fenced)) slot.done = true; wake() } // what was not handled under this fence comes again under the next
       track.open.push(slot)
       if ('raw' in m) { lane.take(handler, { ...blank(b.channel, m.key ?? ''), id: `${b.channel}/${b.partition}/${position}`, data: m.raw, time: new Date(runtime.now()).toISOString() }, b.channel, { slot, unfit: m.reason, done }); continue }
@@ -74,7 +74,7 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
     const key = laneKey(handler.name, head.channel, head.key)
     if (lane.blocked(key)) return
     lane.block(key)
-    await new Promise<void>(resolve => { lane.take(handler, blank('', ''), '', { skip: true, done: () => resolve() }) })
+    await new Promise<void>(resolve => { lane.take(handler, blank('', head.key), '', { skip: true, partition: head.partition, done: () => resolve() }) })
     const again = (p: Parked): Promise<boolean> => new Promise(resolve => {
       const type = handler.in.find(t => t.type === p.message?.type), opened = type && p.message ? open(type, p.message) : undefined
       lane.take(handler, opened && E.isRight(opened) ? opened.right : p.message ?? { ...blank(p.channel, p.key), id: p.id }, p.channel, {

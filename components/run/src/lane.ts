@@ -1,8 +1,9 @@
 import { type AnyDecider, type Failure, type Job, type Message, type Options, type Parked, type Runtime, type Settled, type Slot, idOf } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
+import { type Queue, queues } from './queues.js'
 
-export interface Ticket { readonly slot?: Slot | undefined; readonly redrive?: Parked | undefined; /** Why it cannot run: it is parked at once. */ readonly unfit?: string | undefined; /** Only moves the checkpoint over it, behind all before it. */ readonly skip?: boolean; readonly done?: (result: Settled) => void }
-interface Laning { readonly execute: (jobs: readonly Job[], admit: (job: Job) => boolean) => Promise<void>; readonly runtime: Runtime; readonly options: Options; readonly unitLimit: number }
+export interface Ticket { readonly slot?: Slot | undefined; readonly redrive?: Parked | undefined; /** Why it cannot run: it is parked at once. */ readonly unfit?: string | undefined; /** Only moves the checkpoint over it, behind all before it. */ readonly skip?: boolean; /** Where it belongs that has no place of its own. */ readonly partition?: string; readonly done?: (result: Settled) => void }
+interface Laning { /** Units that may be under way at once. */ readonly abreast: number; readonly execute: (jobs: readonly Job[], admit: (job: Job) => boolean) => Promise<void>; readonly runtime: Runtime; readonly options: Options; readonly unitLimit: number }
 
 export const laneKey = (handler: string, channel: string, key: string): string => `${handler}\u0000${channel}\u0000${key}`
 /** The same each time the same message parks. */
@@ -13,36 +14,33 @@ export const parkedOf = (h: AnyDecider, message: Message, at: { channel: string;
   ...(message.type === '' ? { raw: String(message.data) } : { message }),
 })
 
+interface Laned extends Job { readonly queue: Queue<Laned> }
 const shut: Settled = E.left({ failure: 'this process is closing', retry: true, fenced: true })
 /**
- * One owning group's queue: one batch in flight; what arrives meanwhile makes the next one. A key whose message failed waits, in order, until
+ * What one owning group has to do. A key whose message failed waits, in order, until
  * the retries are over (full-jitter backoff: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); other keys go on.
  */
-export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
-  const queue: Job[] = [], waiting = new Map<string, Job[]>(), held = new Map<string, string>(), idle: (() => void)[] = [], retries = new Map<Job, () => void>(), away = new Set<Job>()
-  let busy = false, open = 0, closed = false
+export const lane = ({ abreast, execute, runtime, options, unitLimit }: Laning) => {
+  const waiting = new Map<string, Laned[]>(), held = new Map<string, string>(), idle: (() => void)[] = [], retries = new Map<Laned, () => void>(), away = new Set<Laned>()
+  let open = 0, closed = false
 
-  const kick = (): void => {
-    if (busy || queue.length === 0) return
-    busy = true
-    runtime.soon(flush)
-  }
-  const submit = (job: Job): void => { if (closed) job.settle(shut); else { queue.push(job); kick() } }
-  const flush = (): void => void execute(queue.splice(0, unitLimit), admit).then(() => { if (queue.length > 0) runtime.soon(flush); else busy = false })
+  const submit = (job: Laned): void => { if (closed) job.settle(shut); else { job.queue.jobs.push(job); lined.kick() } }
   /** Law 4 and law 7: behind a failed message of its key a job waits here, behind a parked one it is parked too. */
   const admit = (job: Job): boolean => {
     if (job.first) return true
     const behind = waiting.size > 0 ? waiting.get(job.key) : undefined // a key is put together of texts: looked up, it costs a tenth of a microsecond
-    if (behind) { behind.push(job); return false }
+    if (behind) { behind.push(job as Laned); return false } // none but ours were given to be executed
     if (job.do === 'run' && job.slot && held.has(job.key)) { job.do = 'park'; job.parked = parkedOf(job.handler, job.message, job.slot.track.of, 'waiting', 'waits behind a parked message of its key', 0, runtime.now()) }
     return true
   }
+  const lined = queues<Laned>({ abreast, unitLimit, runtime, execute: jobs => execute(jobs, admit) })
   const block = (key: string): void => { waiting.set(key, []) }
   const release = (key: string): void => {
     const behind = waiting.get(key) ?? []
     waiting.delete(key)
-    queue.unshift(...behind) // what came later of this key stands in the queue already
-    kick()
+    if (behind.length === 0) return
+    behind[0]!.queue.jobs.unshift(...behind) // what came later of this key stands in the queue already
+    lined.kick()
   }
   const end = (job: Job, { done, skip }: Ticket, result: Settled): void => {
     if (job.first && job.redrive === undefined && !skip) { job.first = false; release(job.key) }
@@ -51,7 +49,7 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
     if (open === 0) for (const call of idle.splice(0)) call()
   }
 
-  const settled = (job: Job, ticket: Ticket, why: { last?: Failure; away: number }, result: Settled): void => {
+  const settled = (job: Laned, ticket: Ticket, why: { last?: Failure; away: number }, result: Settled): void => {
     if (E.isRight(result)) {
       for (const other of away) { retries.get(other)?.(); retries.delete(other); submit(other) } // what was away is back: nobody waits out his backoff
       away.clear()
@@ -90,12 +88,12 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
     blocked: (key: string): boolean => waiting.has(key),
     take: (handler: AnyDecider, message: Message, channel: string, ticket: Ticket): void => {
       const why: { last?: Failure; away: number } = { away: 0 }, { unfit } = ticket
-      const job: Job = {
+      const job: Laned = {
         // what is unfit fails in its turn, behind all before it of its key; bytes without a key hold none
         handler: unfit === undefined ? handler : { ...handler, lookup: () => { throw { failure: unfit, retry: false } satisfies Failure } }, message,
         key: laneKey(handler.name, channel, message.type === '' && message.subject === '' ? message.id : message.subject),
         slot: ticket.slot, do: ticket.skip ? 'skip' : 'run', parked: undefined, attempts: 0, losses: 0, broke: 0,
-        first: ticket.redrive !== undefined || ticket.skip === true, redrive: ticket.redrive?.id, asks: undefined, settle: result => settled(job, ticket, why, result),
+        first: ticket.redrive !== undefined || ticket.skip === true, redrive: ticket.redrive?.id, asks: undefined, queue: lined.of(ticket.slot?.at.partition ?? ticket.redrive?.partition ?? ticket.partition, message.subject), settle: result => settled(job, ticket, why, result),
       }
       open++
       submit(job)
@@ -105,7 +103,7 @@ export const lane = ({ execute, runtime, options, unitLimit }: Laning) => {
     /** Nothing is tried again: what is not done by now is left to whoever has its messages next. */
     close: (): void => {
       closed = true
-      const left = [...queue.splice(0), ...retries.keys()]
+      const left = [...lined.clear(), ...retries.keys()]
       for (const stop of retries.values()) stop()
       retries.clear()
       away.clear()

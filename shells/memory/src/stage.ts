@@ -69,7 +69,7 @@ export const stage = (site: Site, checks: readonly Check[], writes: readonly Wri
       broken.push({ key: keyOf(write.table, write.at), constraint: sum.left })
       return held.row
     }
-    if (write.op === 'insert' ? held !== undefined : held?.version !== write.version) stale.push(keyOf(write.table, write.at))
+    if (write.op === 'insert' ? held !== undefined : write.op !== 'put' && held?.version !== write.version) stale.push(keyOf(write.table, write.at))
     if (write.op === 'remove') return undefined
     const row = rowOf(rows.table, write.row), at = atOf(rows.table.key, row)
     if (at !== write.at) throw new TypeError(`cannot write a row of table '${write.table}' at the key ${write.at}: it has the key ${at}`)

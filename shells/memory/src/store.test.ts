@@ -29,7 +29,7 @@ const judge = (before: readonly Stood[], versionOf: (table: string, at: string) 
   let rows = before
   for (const w of writes) {
     const table = tableOf(w.table), old = present(before, w.table, w.at), rest = rows.filter(stood => stood.table !== table || at(stood) !== w.at)
-    if (w.op === 'insert' ? old !== undefined : w.op !== 'add' && versionOf(w.table, w.at) !== w.version) stale.push(keyOf(w.table, w.at))
+    if (w.op === 'insert' ? old !== undefined : w.op !== 'add' && w.op !== 'put' && versionOf(w.table, w.at) !== w.version) stale.push(keyOf(w.table, w.at))
     if (w.op === 'remove') rows = rest
     else if (w.op !== 'add') rows = [...rest, { table, row: w.row }]
     else if (old !== undefined) {
@@ -61,7 +61,7 @@ const team = fc.record({ id, name: fc.constantFrom('x', 'y', 'z', 'v', 'w'), siz
 const person = fc.record({ id, team: some(id), boss: some(id), email: some(fc.constantFrom('x@a', 'y@a', 'z@a', 'v@a')), floor: fc.constantFrom(1, 2), seat: some(fc.constantFrom(1, 2, 3)) }, plain)
 const rowOf = fc.oneof(team.map(row => ({ of: 'teams', row })), person.map(row => ({ of: 'people', row })))
 /** `lie`: a version that the row does not have. */
-const write = fc.record({ one: rowOf, op: fc.constantFrom('fit', 'fit', 'fit', 'insert', 'update', 'remove', 'add', 'add'), lie: fc.integer({ min: 0, max: 14 }).map(n => n === 0), by: fc.integer({ min: -3, max: 3 }) })
+const write = fc.record({ one: rowOf, op: fc.constantFrom('fit', 'fit', 'fit', 'insert', 'put', 'update', 'remove', 'add', 'add'), lie: fc.integer({ min: 0, max: 14 }).map(n => n === 0), by: fc.integer({ min: -3, max: 3 }) })
 const check = fc.record({ one: rowOf, how: fc.constantFrom('row', 'row', 'unique'), lie: fc.integer({ min: 0, max: 5 }).map(n => n === 0) })
 const step = fc.record({
   writes: fc.uniqueArray(write, { maxLength: 4, selector: ({ one }) => `${one.of}/${one.row.id}` }),
@@ -92,7 +92,7 @@ const unitOf = ({ writes, checks, redelivered, misfit }: Step, n: number, versio
       const where = place(table, row), now = version(table.name, row.id, lie), what = op === 'fit' ? now === undefined ? 'insert' : 'update' : op
       if (what === 'remove') return { ...where, op: 'remove', version: now ?? 0 }
       if (what === 'add' && of === 'teams') return { ...where, op: 'add', by: { size: by } }
-      return what === 'update' ? { ...where, op: 'update', row, version: now ?? 0 } : { ...where, op: 'insert', row: misfit ? { ...row, floor: 1.5, extra: 1 } : row }
+      return what === 'update' ? { ...where, op: 'update', row, version: now ?? 0 } : { ...where, op: what === 'put' ? 'put' : 'insert', row: misfit ? { ...row, floor: 1.5, extra: 1 } : row }
     }),
     checks: checks.flatMap(({ one: { of, row }, how, lie }): readonly Check[] => {
       const table = tableOf(of)

@@ -23,7 +23,7 @@ export const bounded = law(10, 'back-pressure', {
     t.outside.rule('slow', { say: 'hold' })
     const first = front.tell(Append({ list, item: 'first', gate: 'slow' }), { timeout: 600_000 })
     await t.until('the worker to be stuck', async () => t.outside.waiting('slow') > 0)
-    const told = Array.from({ length: lots }, (_, i) => front.tell(Append({ list: t.id(`l${i % 10}`), item: `${i}` }), { timeout: 500 }))
+    const told = Array.from({ length: lots }, (_, i) => front.tell(Append({ list: t.id(`l${i % 10}`), item: `${i}`, gate: 'slow' }), { timeout: 500 }))
     await t.until('all of them answered', async () => told.every(x => x.sent !== undefined))
     await t.clock.pass(1_000) // who was let in too early may still be on the way to its channel
     const came = (await t.channel(Append)).length, allowed = 1 + 2 * options.buffer

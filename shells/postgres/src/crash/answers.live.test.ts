@@ -2,7 +2,7 @@ import { testServer } from '@lowtide/servers'
 import { until } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Answer, type Place, expected, marks, inPlace, seized, written } from './fixture.js'
+import { type Answer, type Place, expected, inPlace, seized, settles, written } from './fixture.js'
 import { Burn, Note, Shelve } from './functions/fixture.js'
 
 const server = await testServer(), at = (test: (place: Place) => Promise<void>) => inPlace(() => server.url, test), patience = 15_000
@@ -14,7 +14,7 @@ const journaled = (place: Place, list: string, n: number) => until('the journal'
 
 test('that is lost: the same id again has the outcome that stands', at(async place => {
   const way = await place.proxy(), app = await place.app({ url: way.url }), other = await place.app()
-  const caught = seized(way, marks(''), 'unanswered'), first = app.send(Note({ list: 'l', item: 'a' }), { id: 'same' })()
+  const caught = seized(way, settles(''), 'unanswered'), first = app.send(Note({ list: 'l', item: 'a' }), { id: 'same' })()
   await caught
   await way.close() // the line breaks: all stands, and nobody here knows
   const broken = await first
@@ -27,7 +27,7 @@ test('that is lost: the same id again has the outcome that stands', at(async pla
 }))
 
 test('that is lost while the process lives: its event is handled once', at(async place => {
-  const way = await place.proxy(), app = await place.app({ url: way.url }), caught = seized(way, marks('journal'), 'unanswered')
+  const way = await place.proxy(), app = await place.app({ url: way.url }), caught = seized(way, settles('journal'), 'unanswered')
   const sent = app.send(Note({ list: 'l', item: 'a' }))()
   const { pid } = await caught
   assert.is(verdict(await sent), 'accepted')

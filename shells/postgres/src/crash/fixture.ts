@@ -78,7 +78,8 @@ export const written = async ({ sql }: Place, list: string) => {
 export const expected = (...items: readonly string[]) => ({ items, tally: items.length, entries: items.toSorted(), tips: items.slice(-1), events: items, journal: items, journaled: items.length })
 /** The next flight of this kind, at the point of its fate. */
 export const seized = (way: Proxy, which: (flight: Flight) => boolean, fate: Fate): Promise<Caught> => within(20_000, 'a flight to seize', () => way.seize(which, fate))
-/** Whether a flight writes marks of this consumer. */
 /** One is sent as it is, many as an array. */
 const listed = (param: string): readonly string[] => param.startsWith('{') ? JSON.parse(`[${param.slice(1, -1)}]`) as readonly string[] : [param]
-export const marks = (consumer: string) => (flight: Flight): boolean => flight.some(({ text, params }) => /insert into \S+lowtide_inbox\b/.test(text) && listed(params[0]!).includes(consumer))
+/** Whether a flight settles messages of this consumer: commands by their marks, events by its checkpoint. */
+export const settles = (consumer: string) => (flight: Flight): boolean =>
+  flight.some(({ text, params }) => (consumer === '' ? /insert into \S+lowtide_inbox\b/ : /update \S+lowtide_consumers\b x set tx/).test(text) && listed(params[0]!).includes(consumer))

@@ -1,5 +1,6 @@
 import type { Message } from '@lowtide/core'
 import type { Database } from '../server/database.js'
+import { published } from './position.js'
 import { type Statement, type Step, statement } from '../server/statement.js'
 
 /**
@@ -18,10 +19,10 @@ export const server = `pg_postmaster_start_time()::text`
 export interface Log { append(rows: readonly { readonly channel: string; readonly partition: number; readonly text: string }[]): Step; readonly read: Statement; readonly measured: Statement; readonly present: Statement }
 export const logOf = (db: Pick<Database, 'at'>, shift: number): Log => {
   const log = db.at('lowtide_log'), shifted = (xid: string): string => `(${xid}::text::bigint + ${shift})`
-  /** Answers the transaction's id. A message's number is its place in the arrays. */
+  /** Answers the transaction's id. A message's number is its place in the arrays, behind `published`. */
   const append = statement(`with written as (
     insert into ${log} (channel, partition, tx, n, message)
-    select u.channel, u.partition, ${shifted('pg_current_xact_id()')}, (u.n - 1)::int, u.message::json
+    select u.channel, u.partition, ${shifted('pg_current_xact_id()')}, (u.n - 1 + ${published})::int, u.message::json
     from unnest($1::text[], $2::smallint[], $3::text[]) with ordinality u(channel, partition, message, n) returning tx)
     select max(tx) from written`)
   const page = `from ${log} r where r.channel = u.channel and r.partition = u.partition and (r.tx, r.n) > (u.tx, u.n) and r.tx < now.low order by r.tx, r.n limit $5::bigint`

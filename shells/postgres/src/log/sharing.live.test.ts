@@ -183,7 +183,7 @@ sharing('waits for a commit of the one that had the partition before it takes it
   const { statement, params } = taking.step()
   await raw.query('begin')
   await raw.query(statement.text, params.map(paramText))
-  await raw.query(`update :schema.lowtide_consumers c set tx = l.tx, n = l.n from :schema.lowtide_log l where l.n = 5 and c.fence = 7`)
+  await raw.query(`update :schema.lowtide_consumers c set tx = l.tx, n = l.n from :schema.lowtide_log l where l.message ->> 'id' = 'm5' and c.fence = 7`)
   const joining = reader(a, 'views', ['news'])
   await until('it to wait', 3_000, async () => (await c.at.query(`select from pg_locks l join pg_stat_activity s using (pid) where l.locktype = 'advisory' and not l.granted and s.application_name = $1`, [c.at.schema])).length === 1)
   const [before] = await c.at.query<{ until: string }>('select max(until)::text as until from :schema.lowtide_instances')

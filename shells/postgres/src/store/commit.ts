@@ -7,9 +7,10 @@ import { failure, failureOf, isCrowded, isFailure, refusalOf, type Refusal } fro
 import type { Landed } from '../server/flight.js'
 import { txOf } from './gate.js'
 import { guarantees } from '../guarantees.js'
-import { type Kept, keptOf, markOf, reachOf, seenStep } from './inbox.js'
+import { type Asked, type Kept, isPlaced, keptOf, markOf, passedStep, reachOf, seenStep } from './inbox.js'
 import { emitLock, locking, ownershipOf } from './locks.js'
 import type { News } from '../log/newsroom.js'
+import { passing } from './passing.js'
 import { type Shape, possible } from './shape.js'
 import { type Step, identifier, statements } from '../server/statement.js'
 import { caution, unindexed } from './trust.js'
@@ -36,7 +37,7 @@ const partsOf = (unit: Unit, shapes: Committing['shapes'], trusting: boolean): r
   const parts = new Map<string, Part>()
   const part = (table: string): Part => {
     let known = parts.get(table)
-    if (known === undefined) parts.set(table, known = { shape: shapes(table), expected: [], uniques: new Map(), rows: { insert: [], update: [], remove: [], add: [] } })
+    if (known === undefined) parts.set(table, known = { shape: shapes(table), expected: [], uniques: new Map(), rows: { insert: [], put: [], update: [], remove: [], add: [] } })
     return known
   }
   for (const check of checks) {
@@ -50,7 +51,8 @@ const partsOf = (unit: Unit, shapes: Committing['shapes'], trusting: boolean): r
     if (write.op === 'add' && Object.keys(write.by).length === 0) continue
     const { expected, rows } = part(write.table)
     ;(rows[write.op] as Write[]).push(write)
-    if (write.op !== 'add' && !(trusting && write.op === 'insert')) expected.push({ key: write.key, columns: write.columns, version: write.op === 'insert' ? undefined : Number(write.version) })
+    if (write.op === 'add' || write.op === 'put' || (trusting && write.op === 'insert')) continue
+    expected.push({ key: write.key, columns: write.columns, version: write.op === 'insert' ? undefined : Number(write.version) })
   }
   return [...parts.values()]
 }
@@ -71,15 +73,16 @@ export const committing = ({ db, shift, partitions, shapes, tables, told }: Comm
     for (const { channel, message } of unit.emits) locks.exclusive(emitLock(channel, message.subject))
     for (const { consumer, channel, partition } of unit.checkpoints) locks.shared(ownershipOf(consumer, channel, partition))
 
-    if (unit.marks.length > 0 && !trusting) checking.push(marksCheck(`${schema}.lowtide_inbox`, unit.marks, found))
-    if (unit.checkpoints.length > 0) checking.push(fencesCheck(`${schema}.lowtide_consumers`, unit.checkpoints, found))
+    const { passings, passed, rest } = passing(unit), asked = trusting ? passed : unit.marks // of those that are written, the index tells
+    if (asked.length > 0) checking.push(marksCheck(`${schema}.lowtide_inbox`, asked, found))
+    if (passings.length > 0) checking.push(fencesCheck(`${schema}.lowtide_consumers`, passings, found))
     for (const { shape, expected, uniques, rows } of parts) {
       if (expected.length > 0) checking.push(rowsCheck(shape, expected, found))
       for (const [index, checks] of uniques) checking.push(uniqueCheck(shape, index, checks, found))
       if (rows.add.length > 0) checking.push(sumsCheck(shape, rows.add, columnsOf(rows.add), found))
     }
     const at = partitionsOf(unit.emits, partitions), places = new Map(unit.emits.map(({ channel, message }, n) => [message.id, [channel, at[n]!, n] as const]))
-    const marks = unit.marks.length > 1 ? [...unit.marks].sort(byId) : unit.marks, kept = new Map<Mark, Kept>()
+    const marks = rest.length > 1 ? [...rest].sort(byId) : rest, kept = new Map<Mark, Kept>()
     for (const mark of marks) if (mark.outcome) kept.set(mark, keptOf(mark.outcome, event => places.get(event.id)))
     const gate = checking.length > 0 ? 'gated' : 'free'
     let tx: number | undefined
@@ -89,6 +92,7 @@ export const committing = ({ db, shift, partitions, shapes, tables, told }: Comm
     for (const { shape, rows } of parts) {
       if (rows.add.length > 0) steps.push(write.add(shape, rows.add, columnsOf(rows.add)))
       if (rows.insert.length > 0) steps.push(write.insert(shape, rows.insert, gate))
+      if (rows.put.length > 0) steps.push(write.put(shape, rows.put, gate))
     }
     if (unit.emits.length > 0) { steps.push(write.emits(unit.emits, at, gate, tx === undefined)); tx ??= steps.length - 1 }
     if (unit.parks.length > 0) steps.push(write.parks(unit.parks))
@@ -99,7 +103,11 @@ export const committing = ({ db, shift, partitions, shapes, tables, told }: Comm
     return { steps: [...before, ...steps], checking, found, kept, at, before: before.length, tx: tx === undefined ? undefined : before.length + tx }
   }
 
-  const seen = async (asked: readonly Pick<Mark, 'consumer' | 'id'>[]): Promise<readonly Mark[]> => (await db.fly([seenStep(schema, asked)]))[0]!.rows.map(markOf)
+  const seen = async (asked: readonly Asked[]): Promise<readonly Mark[]> => {
+    const placed = asked.filter(isPlaced), [found, passed] = await db.fly([seenStep(schema, asked), ...placed.length > 0 ? [passedStep(schema, placed)] : []]), marks = found!.rows.map(markOf)
+    for (const [nth] of passed?.rows ?? []) { const { consumer, id } = placed[Number(nth) - 1]!; if (!marks.some(m => m.id === id && m.consumer === consumer)) marks.push({ consumer, id, body: '', time: '' }) }
+    return marks
+  }
   const land = async (unit: Unit, { checking, found, kept, at, before, tx: nth }: ReturnType<typeof plan>, landed: Landing): Promise<Committed> => {
     if (checking.length > 0) for (const [check, nth, detail] of landed[before - 1]!.rows) checking[Number(check)]!.found(Number(nth), detail)
     if (found.stale.size + found.broken.length + found.seen.length + found.fenced.length > 0) {

@@ -1,7 +1,7 @@
 import type { Mark, Message, Outcome, Reach } from '@lowtide/core'
 import { seal } from '@lowtide/core'
 import type { Cells } from '../server/flight.js'
-import { positionOf } from '../log/position.js'
+import { isOnce, placeOf, positionOf } from '../log/position.js'
 import { type Step, statement } from '../server/statement.js'
 
 /** Where an event of an outcome stands in the log: channel, partition, and its number in the mark's own transaction. What was not emitted with it stands here whole. */
@@ -22,7 +22,19 @@ export const reachOf = (kept: Kept, tx: number): readonly Reach[] => {
   return [...far.values()].map(([channel, partition, n]) => ({ channel, partition: String(partition), position: positionOf({ tx, n }) }))
 }
 
-export const seenStep = (schema: string, asked: readonly Pick<Mark, 'consumer' | 'id'>[]): Step => ({
+export type Asked = Pick<Mark, 'consumer' | 'id' | 'at'>
+/** Whether its place alone may tell that it is done. */
+export const isPlaced = (a: Asked): a is Asked & { readonly at: Reach } => a.at !== undefined && isOnce(placeOf(a.at.position))
+/** Numbers of those that a checkpoint has passed. */
+export const passedStep = (schema: string, asked: readonly (Asked & { readonly at: Reach })[]): Step => {
+  const places = asked.map(({ at }) => placeOf(at.position))
+  return {
+    statement: statement(`select u.o from unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::int[]) with ordinality u(c, h, p, tx, n, o)
+      join ${schema}.lowtide_consumers x on x.consumer = u.c and x.channel = u.h and x.partition = u.p where (x.tx, x.n) >= (u.tx, u.n)`),
+    params: [asked.map(a => a.consumer), asked.map(a => a.at.channel), asked.map(a => Number(a.at.partition)), places.map(p => p.tx), places.map(p => p.n)],
+  }
+}
+export const seenStep = (schema: string, asked: readonly Asked[]): Step => ({
   statement: statement(`select i.consumer, i.id, i.body, to_char(i.time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), i.tx, i.outcome,
     (select json_agg(l.message order by e.o) from json_array_elements(i.outcome -> 'events') with ordinality e(v, o)
       left join ${schema}.lowtide_log l on json_typeof(e.v) = 'array' and l.channel = e.v ->> 0 and l.partition = (e.v ->> 1)::smallint and l.tx = i.tx and l.n = (e.v ->> 2)::int)

@@ -56,6 +56,18 @@ test('shows no value in what it says of one that does not fit', inStore(async ({
   assert.not.match(wrong.failure, /SECRET/)
 }))
 
+test('a put takes the place of whatever is there, whoever wrote it, and gives it a new version', inStore(async ({ store: s, sql }) => {
+  const put = (size: number): Write => ({ ...insert, op: 'put', row: { id, name: `n${size}`, size } }), versions = new Set<unknown>()
+  for (let n = 0; n < 3; n++) {
+    assert.is((await right(s.commit({ ...nothing, writes: [put(n)] }))).conflict, undefined)
+    const [found] = (await right(s.fetch([get(id)])))[0]!
+    assert.equal(found!.row, { id, name: `n${n}`, size: n })
+    versions.add(found!.version)
+    if (n === 1) await sql(`update lowtide.things set size = 77`)
+  }
+  assert.is(versions.size, 3)
+}))
+
 const parked = (more: Partial<Parked>): Parked => ({ id: 'p', consumer: 'c', channel: 'h', partition: '0', key: 'k', state: 'parked', reason: 'broke', attempts: 1, time: '2024-05-01T00:00:00.000Z', ...more })
 test('parks keys of any length and content, and finds them', inStore(async ({ store: s }) => {
   const long = Array.from({ length: 5_000 }, (_, i) => String.fromCodePoint(0x4e00 + (i * 7919) % 20_000)).join('')

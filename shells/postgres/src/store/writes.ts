@@ -28,6 +28,12 @@ export const writing = (schema: string, tx: string) => {
       for (const { row } of rows) values.add(row)
       return { statement: shape.kept(`insert ${gate} ${rows.length === 1}`, () => `insert into ${shape.at} (${columns.map(identifier).join(', ')}, lowtide_version) select ${columns.map((_, i) => `u.v${i}`).join(', ')}, ${tx} from ${values.rows('v')}${behind(gate)}`), params: values.given() }
     },
+    /** Whatever stands there gives way, also what somebody wrote past the locks. */
+    put: (shape: Shape, rows: readonly Op<'put'>[], gate: Gate): Step => {
+      const { columns, table: { key } } = shape, values = columnar(shape, columns), set = (): string => [...columns.filter(column => !key.includes(column)).map(identifier), 'lowtide_version'].map(column => `${column} = excluded.${column}`).join(', ')
+      for (const { row } of rows) values.add(row)
+      return { statement: shape.kept(`put ${gate} ${rows.length === 1}`, () => `insert into ${shape.at} (${columns.map(identifier).join(', ')}, lowtide_version) select ${columns.map((_, i) => `u.v${i}`).join(', ')}, ${tx} from ${values.rows('v')}${behind(gate)} on conflict (${key.map(identifier).join(', ')}) do update set ${set()}`), params: values.given() }
+    },
     update: (shape: Shape, rows: readonly Op<'update'>[]): Step => {
       const { columns, table: { key, name } } = shape, rest = columns.filter(column => !key.includes(column)), keys = columnar(shape, key), values = columnar(shape, rest), next = columns.length + 1
       for (const { row } of rows) { keys.add(row); values.add(row) }

@@ -1,0 +1,84 @@
+import { type Mark, type Unit, type Write, channel, event, int, keyOf, projector, table, text } from '@lowtide/core'
+import { deployment, run, system } from '@lowtide/run'
+import { message, right, until } from '@lowtide/testing'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { z } from 'zod'
+import { published } from '../log/position.js'
+import { type Place, inDatabase, needs, stop } from '../schema/fixture.js'
+import { migrate } from '../schema/migrate.js'
+import { postgres } from '../postgres.js'
+import { store } from './store.js'
+
+const test = suite('marks of what a checkpoint passes')
+test.after(stop)
+
+const sums = table('sums', { columns: { id: text, n: int }, key: 'id' })
+const nothing: Unit = { checks: [], writes: [], emits: [], marks: [], parks: [], unparks: [], checkpoints: [] }
+const add: Write = { key: keyOf('sums', 'a'), table: 'sums', at: 'a', columns: { id: 'a' }, op: 'add', by: { n: 1 } }
+const at = (position: string) => ({ channel: 'news', partition: '0', position }), own = { consumer: 'count', channel: 'news', partition: '0', fence: '7' }
+const mark = (id: string, position?: string): Mark => ({ consumer: 'count', id, at: position === undefined ? undefined : at(position), body: '', time: '2024-05-01T00:00:00.000Z' })
+const unit = (marks: readonly Mark[], position: string | undefined, fence = '7'): Unit => ({ ...nothing, writes: [add], marks, checkpoints: [{ ...own, fence, position }] })
+
+/** A store whose consumer `count` owns a partition and stands at 10.5 in it. */
+const standing = (run: (place: Place & { readonly store: ReturnType<typeof store>; marks(): Promise<readonly unknown[]>; sum(): Promise<unknown> }) => Promise<void>) => inDatabase(async place => {
+  const { db, access } = place.open()
+  await right(migrate(db, access, needs([sums])))
+  await place.sql(`insert into lowtide.sums values ('a', 0, 1)`)
+  await place.sql(`insert into lowtide.lowtide_consumers (consumer, channel, partition, owner, fence, tx, n) values ('count', 'news', 0, 'me', 7, 10, 5)`)
+  await run({
+    ...place, store: store({ db, shift: 0, partitions: 1, tables: [sums], runtime: system, told: () => {}, watch: () => () => {} }),
+    marks: async () => (await place.sql('select id from lowtide.lowtide_inbox order by id')).map(r => r['id']), sum: async () => Number((await place.sql('select n from lowtide.sums'))[0]!['n']),
+  })
+})
+const conflicts = async (committed: Promise<{ readonly conflict?: { readonly seen: readonly Mark[]; readonly fenced: readonly unknown[] } | undefined }>) => {
+  const { conflict } = await committed
+  return conflict && [conflict.seen.map(m => m.id), conflict.fenced.length]
+}
+
+test('are not written: the place tells, also when the message comes again', standing(async ({ store: s, marks, sum }) => {
+  assert.is(await conflicts(right(s.commit(unit([mark('x', '11.0'), mark('y', '11.1')], '11.1')))), undefined)
+  assert.equal([await marks(), await sum()], [[], 1])
+  assert.equal(await conflicts(right(s.commit(unit([mark('y', '11.1'), mark('z', '12.0')], '12.0')))), [['y'], 0])
+  assert.is(await sum(), 1)
+  assert.equal((await right(s.seen([mark('x', '11.0'), mark('y', '11.1'), mark('z', '12.0'), mark('w')]))).map(m => m.id), ['x', 'y'])
+}))
+
+test('are written for what stands behind a gap, what has no place, and what was published; these are found by them, wherever they come again', standing(async ({ store: s, marks, sum }) => {
+  const late = `20.${published + 3}`
+  assert.is(await conflicts(right(s.commit(unit([mark('in', '11.0'), mark('behind', '12.0'), mark('again')], '11.0')))), undefined)
+  assert.is(await conflicts(right(s.commit(unit([mark('said', late)], late)))), undefined)
+  assert.equal([await marks(), await sum()], [['again', 'behind', 'said'], 2])
+  for (const [id, position] of [['behind', '30.0'], ['said', `31.${published}`], ['again', '32.0']] as const) assert.equal(await conflicts(right(s.commit(unit([mark(id, position)], position)))), [[id], 0], id)
+  assert.is(await sum(), 2)
+}))
+
+test('a unit of another fence writes nothing, and marks of other partitions are not passed', standing(async ({ store: s, marks, sum }) => {
+  assert.equal(await conflicts(right(s.commit(unit([mark('x', '11.0')], '11.0', '6')))), [[], 1])
+  assert.is(await conflicts(right(s.commit(unit([{ ...mark('x', '11.0'), at: { ...at('11.0'), partition: '1' } }, { ...mark('y', '11.0'), consumer: 'other' }], '11.0')))), undefined)
+  assert.equal([await marks(), await sum()], [['x', 'y'], 1])
+}))
+
+const Said = event('Said', { channel: channel('said', { external: true }), key: d => d.key, schema: z.object({ key: z.string() }) })
+const count = projector({ meta: { name: 'count', in: [Said], uses: [sums] }, write: { Said: ({ data }) => [sums.increment(data.key, { n: 1 })] } })
+test('what is published twice is handled once, whoever owns the partition then', inDatabase(async place => {
+  const { db, access } = place.open()
+  await right(migrate(db, access, needs([sums])))
+  await place.sql(`insert into lowtide.sums values ('a', 0, 1)`)
+  const shell = postgres({ url: place.url }), d = deployment({ functions: [{ count }], shell, processes: { all: [count] }, options: { poll: 20 } })
+  const publisher = await right(shell.open({ tables: [], channels: [Said.channel], consumers: [], runtime: system, options: d.options })), sum = async () => Number((await place.sql('select n from lowtide.sums'))[0]!['n'])
+  const publish = (...ids: readonly string[]) => right(publisher.transport.publish(ids.map(id => ({ channel: 'said', message: message(Said, { key: 'a' }, { id }) }))))
+  const behind = async () => (await place.sql(`select from lowtide.lowtide_consumers c join lowtide.lowtide_log l using (channel, partition) where (l.tx, l.n) > (c.tx, c.n)`)).length
+  try {
+    for (let n = 0; n < 2; n++) {
+      const app = await run(d, { signals: false })
+      await publish('x', 'y', 'x')
+      await publish('y', `z${n}`)
+      await until('all to be read', 10_000, async () => await behind() === 0)
+      await app.close()
+      assert.is(await sum(), 3 + n)
+    }
+  } finally { await publisher.close() }
+}))
+
+test.run()
