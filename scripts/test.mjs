@@ -78,7 +78,7 @@ const main = async filters => {
   const chosen = testFiles().filter(path => filters.length === 0 || filters.some(filter => path.includes(filter)))
   if (chosen.length === 0) throw new Error(`no test file has ${filters.map(f => `'${f}'`).join(' or ')} in its path`)
 
-  const queue = [...chosen]
+  const queue = chosen.toSorted((a, b) => limitOf(b) - limitOf(a)) // the long ones first: else one of them is left alone at the end
   const sum = { passed: 0, failed: 0, skipped: 0 }
   const worker = async () => {
     for (let path = queue.shift(); path; path = queue.shift()) {

@@ -7,9 +7,9 @@ import { typedOf } from '../inviter.js'
 import { folder, install } from '../peers.js'
 import { type Side, callers, inTurns } from '../rounds.js'
 import { few, ours, rate } from './command.js'
-import { urlHere } from './site.js'
+import { number, urlHere } from './site.js'
 
-const name = 'postgres/emmett-16', loops = 16
+const name = 'postgres/emmett-16', loops = 16, patience = 10_000
 interface Emmett { invite(email: string): Promise<boolean>; counts(): Promise<{ readonly events: number; readonly streams: number; readonly ids: number }>; close(): Promise<void> }
 type Make = (url: string, validate: (value: unknown) => unknown) => Promise<Emmett>
 
@@ -24,7 +24,12 @@ const theirs = (make: Make, { ahead, commands }: { readonly ahead: number; reado
       expect('the same email again', false, await emmett.invite(typedOf(all - 1)))
       expect('what stands in the store', { events: all, streams: all, ids: all }, await emmett.counts())
     },
-    close: async () => { await emmett.close(); await drop() },
+    close: async () => {
+      await emmett.close()
+      const left = Date.now() + patience // its connections end behind its back: one that the server ends first would end this process
+      while (await number('select count(*) from pg_stat_activity where datname = $1', [new URL(url).pathname.slice(1)]) > 0 && Date.now() < left) await new Promise(resolve => { setTimeout(resolve, 20) })
+      await drop()
+    },
   }
 }
 /** Lowtide's whole command beside that of Emmett on the same server, which keeps an event in its stream and nothing else. */

@@ -111,7 +111,7 @@ export const committing = ({ db, shift, partitions, shapes, tables, told }: Comm
   const land = async (unit: Unit, { checking, found, kept, at, before, tx: nth }: ReturnType<typeof plan>, landed: Landing): Promise<Committed> => {
     if (checking.length > 0) for (const [check, nth, detail] of landed[before - 1]!.rows) checking[Number(check)]!.found(Number(nth), detail)
     if (found.stale.size + found.broken.length + found.seen.length + found.fenced.length > 0) {
-      return { conflict: { stale: [...found.stale], broken: found.broken, seen: found.seen.length > 0 ? await seen(found.seen) : [], fenced: found.fenced } }
+      return { conflict: { stale: [...found.stale], broken: found.broken, seen: found.seen.length > 0 ? await seen([...new Set(found.seen)]) : [], fenced: found.fenced } }
     }
     const tx = nth === undefined ? 0 : Number(landed[nth]!.rows[0]![0])
     told({

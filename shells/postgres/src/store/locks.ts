@@ -31,6 +31,8 @@ export const locking = (schema: string) => {
         if (sorted.length <= few) return { statement: takeFew(sorted.map(h => modes.get(h)!)), params: sorted }
         return { statement: take, params: [sorted, sorted.map(h => modes.get(h)!)] }
       },
+      /** The same as plain SQL, for a script; all of them exclusive. */
+      script: (): string => `select pg_advisory_xact_lock(h) from unnest('{${[...modes.keys()].sort((a, b) => a - b).join()}}'::bigint[]) h`,
     }
   }
 }

@@ -1,5 +1,6 @@
 import { type Mark, type Unit, type Write, channel, event, int, keyOf, projector, table, text } from '@lowtide/core'
 import { deployment, run, system } from '@lowtide/run'
+import { proxy } from '@lowtide/servers'
 import { message, right, until } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -57,6 +58,24 @@ test('a unit of another fence writes nothing, and marks of other partitions are 
   assert.equal(await conflicts(right(s.commit(unit([mark('x', '11.0')], '11.0', '6')))), [[], 1])
   assert.is(await conflicts(right(s.commit(unit([{ ...mark('x', '11.0'), at: { ...at('11.0'), partition: '1' } }, { ...mark('y', '11.0'), consumer: 'other' }], '11.0')))), undefined)
   assert.equal([await marks(), await sum()], [['x', 'y'], 1])
+}))
+
+test('nor is anything done twice where a rebuild takes the place of the rows while a unit stands between its checks and its writes', standing(async ({ store: s, url, open, sql, marks, sum }) => {
+  const way = await proxy(url), other = store({ db: open(way.url).db, shift: 0, partitions: 1, tables: [sums], runtime: system, told: () => {}, watch: () => () => {} })
+  try {
+    const shadow = await right(s.shadow([sums]))
+    await right(shadow.commit({ ...nothing, writes: [{ key: keyOf('sums', 'a'), table: 'sums', at: 'a', columns: { id: 'a' }, op: 'insert', row: { id: 'a', n: 2 } }], marks: [mark('x'), mark('y')] })) // put 1, then 2
+    const caught = way.seize(flight => flight.some(({ text }) => text.includes('lowtide_consumers x set tx')), { upTo: 2 }), late = right(other.commit({ ...unit([mark('x', '11.0')], '11.0'), writes: [{ key: keyOf('sums', 'a'), table: 'sums', at: 'a', columns: { id: 'a' }, op: 'put', row: { id: 'a', n: 1 } }] }))
+    const { release } = await caught
+    let over = false
+    const swapping = right(shadow.swap(['news'], [at('12.0')])).finally(() => { over = true })
+    await until('the swap to be over, or to wait', 5_000, async () => over || (await sql(`select from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())`)).length > 0)
+    release()
+    await late
+    assert.ok(await swapping)
+    assert.equal([await marks(), await sum()], [['x', 'y'], 2])
+    assert.equal(await conflicts(right(s.commit(unit([mark('x', '11.0')], '11.0')))), [['x'], 0])
+  } finally { await way.close() }
 }))
 
 const Said = event('Said', { channel: channel('said', { external: true }), key: d => d.key, schema: z.object({ key: z.string() }) })

@@ -4,6 +4,7 @@ import { columnOf } from '../schema/columns.js'
 import type { Database } from '../server/database.js'
 import { failure, failureOf, redacted, refusalOf } from '../server/failure.js'
 import { cursorsOf } from './history.js'
+import { locking, ownershipOf } from './locks.js'
 import { type Shape, shapeOf } from './shape.js'
 import { identifier } from '../server/statement.js'
 
@@ -21,7 +22,9 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 /**
  * Empty copies of tables beside the live ones, without uniques and references: those are checked when the rows take the place of the live ones, in
- * one transaction that keeps everybody else out of the tables. Marks stand from then on: what a consumer has not read yet is in its rows already.
+ * one transaction that keeps everybody else out of the tables. Marks stand from then on: what a consumer has not read yet is in its rows already. No unit of
+ * these consumers stands between its checks and its writes then, for it holds its partitions: a late put would write an old row over a rebuilt one, and
+ * the later events, whose marks stand, would not be read again.
  * What a process that died in the middle leaves are tables that nobody reads; the next rebuild removes them.
  */
 export const shadow = async ({ db, partitions, name, runtime, originals, over, unknown }: Shadowing): Promise<E.Either<Failure, Shadow>> => {
@@ -30,6 +33,7 @@ export const shadow = async ({ db, partitions, name, runtime, originals, over, u
   const store = over(table => { const shape = shapes.get(table); if (shape === undefined) throw unknown(table); return shape })
   const columns = (table: AnyTable): string => [...Object.keys(table.columns).map(identifier), 'lowtide_version'].join(', ')
   const drop = [...originals.map(table => `drop table if exists ${db.at(copyOf(table.name))}`), `drop table if exists ${db.at(marks)}`].join('; ')
+  const locks = locking(db.schema), consumers = new Set<string>()
   let ended: Failure | undefined
   try {
     await db.script([
@@ -52,16 +56,18 @@ export const shadow = async ({ db, partitions, name, runtime, originals, over, u
       if (ended !== undefined) return E.left(ended)
       const committed = await store.commit({ checks: unit.checks.filter(c => c.index === undefined), writes: unit.writes, marks: [], emits: [], parks: [], unparks: [], checkpoints: [] })
       if (E.isLeft(committed) || committed.right.conflict || unit.marks.length === 0) return E.map((): Committed => ({ marks: unit.marks }))(committed)
+      for (const { consumer } of unit.marks) consumers.add(consumer)
       const rows = unit.marks.map(m => `(${[m.consumer, m.id, m.body, m.time].map(literal).join(', ')}, 0)`).join(', ')
       try { await db.script(`insert into ${db.at(marks)} (consumer, id, body, time, tx) values ${rows}`) } catch (e) { return E.left(failureOf('keep the marks of a rebuild', e)) }
       return E.right({ marks: unit.marks })
     },
     swap: (channels, upTo) => async () => {
       if (ended !== undefined) return E.left(ended)
-      const live = originals.map(table => db.at(table.name))
+      const live = originals.map(table => db.at(table.name)), taking = locks()
+      for (const consumer of consumers) for (const channel of channels) for (let partition = 0; partition < partitions; partition++) taking.exclusive(ownershipOf(consumer, channel, partition))
       // who writes these tables has to end first: what it emitted is seen then
       const text = [
-        `set local lock_timeout = '${patience.lock}'`, `lock table ${live.join(', ')} in access exclusive mode`,
+        `set local lock_timeout = '${patience.lock}'`, taking.script(), `lock table ${live.join(', ')} in access exclusive mode`,
         `do $do$ begin if ${behind(channels, upTo)} then raise exception 'behind' using errcode = 'LT002'; end if; end $do$`,
         `set constraints all deferred`,
         ...live.map(table => `delete from ${table}`),
