@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import type { Effort } from './figure.js'
 
 setFlagsFromString('--expose-gc')
-const gc = runInNewContext('gc') as (how: { type: 'major'; execution: 'sync'; flavor: 'regular' }) => void
+const gc = runInNewContext('gc') as (how?: { type: 'major'; execution: 'sync'; flavor: 'regular' }) => void
 
 /**
  * Each measurement starts on a clean heap, so that no side pays for the other's garbage. A plain `gc()` is the collection of
@@ -12,6 +12,13 @@ const gc = runInNewContext('gc') as (how: { type: 'major'; execution: 'sync'; fl
 export const collect = async (): Promise<void> => {
   await new Promise(resume => { setImmediate(resume) })
   gc({ type: 'major', execution: 'sync', flavor: 'regular' })
+}
+
+/** Bytes of heap that something refers to. After a regular collection twice as much may count as used that nobody refers to any more, also after three. */
+export const held = async (): Promise<number> => {
+  await new Promise(resume => { setImmediate(resume) })
+  gc()
+  return process.memoryUsage().heapUsed
 }
 
 /** One round of a side, ready to be timed. */

@@ -30,7 +30,7 @@ export const lane = ({ abreast, execute, runtime, options, unitLimit }: Laning) 
     if (job.first) return true
     const behind = waiting.size > 0 ? waiting.get(job.key) : undefined // a key is put together of texts: looked up, it costs a tenth of a microsecond
     if (behind) { behind.push(job as Laned); return false } // none but ours were given to be executed
-    if (job.do === 'run' && job.slot && held.has(job.key)) { job.do = 'park'; job.parked = parkedOf(job.handler, job.message, job.slot.track.of, 'waiting', 'waits behind a parked message of its key', 0, runtime.now()) }
+    if (job.do === 'run' && job.slot && held.size > 0 && held.has(job.key)) { job.do = 'park'; job.parked = parkedOf(job.handler, job.message, job.slot.track.of, 'waiting', 'waits behind a parked message of its key', 0, runtime.now()) }
     return true
   }
   const lined = queues<Laned>({ abreast, unitLimit, runtime, execute: jobs => execute(jobs, admit) })

@@ -13,10 +13,10 @@ const go = commandHandler({ meta: { name: 'go', in: Go, out: [], uses: [rows] },
 interface Lined extends Job { readonly queue: Queue<Lined>; readonly nth: number; readonly partition: string }
 
 /** Queues whose batches end when the test says so. */
-const world = (abreast: number, unitLimit: number) => {
+const world = (abreast: number, unitLimit: number, enough = 1) => {
   const soon: (() => void)[] = [], flying: { readonly jobs: readonly Lined[]; end(): void }[] = [], ended: Lined[] = []
   let made = 0
-  const run = queues<Lined>({ abreast, unitLimit, runtime: { soon: call => { soon.push(call) } }, execute: jobs => new Promise(resolve => {
+  const run = queues<Lined>({ abreast, unitLimit, enough, runtime: { soon: call => { soon.push(call) } }, execute: jobs => new Promise(resolve => {
     const flight = { jobs, end: () => { flying.splice(flying.indexOf(flight), 1); ended.push(...jobs); resolve() } }
     flying.push(flight)
   }) })
@@ -36,8 +36,8 @@ test('keep the order of a key, one batch of it at a time, and lose nobody, whoev
     { weight: 3, arbitrary: fc.record({ ends: fc.nat(3), lost: fc.integer({ min: 0, max: 3 }).map(n => n === 0) }) },
   )
   let abreast = 0, together = 0
-  await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 5 }), fc.array(step, { minLength: 20, maxLength: 120 }), async (width, limit, steps) => {
-    const w = world(width, limit)
+  await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 8 }), fc.array(step, { minLength: 20, maxLength: 120 }), async (width, limit, enough, steps) => {
+    const w = world(width, limit, enough)
     const look = (): void => {
       assert.ok(w.flying.length <= width, 'no more batches than queues')
       const keys = w.flying.flatMap(f => [...new Set(f.jobs.map(j => j.key))])
@@ -79,6 +79,19 @@ test('make one batch of all for a while after two have met, for longer each time
     spans.push(span)
   }
   assert.ok(spans[0]! >= 8 && spans[1]! >= 1.5 * spans[0]! && spans[2]! >= 1.5 * spans[1]!, spans.join(' '))
+})
+
+test('make one batch of what is little, whatever stands in which queue', async () => {
+  const w = world(3, 10, 6)
+  for (const p of ['0', '1', '2', '0', '1']) w.take(p, p)
+  await w.turn()
+  assert.equal(w.flying.map(f => f.jobs.length), [5])
+  for (const p of ['0', '1', '2', '0', '1', '2']) w.take(p, p)
+  await w.turn()
+  assert.is(w.flying.length, 1, 'others wait for it')
+  w.flying[0]!.end()
+  await w.turn()
+  assert.equal(w.flying.map(f => f.jobs.map(j => j.partition).join('')), ['00', '11', '22'])
 })
 
 test('give each partition a queue of its own as long as there is one', () => {
