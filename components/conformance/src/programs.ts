@@ -103,6 +103,16 @@ export const found: readonly (readonly Salvo[])[] = [
       { again: undefined, program: { key: 'a', reads: [], guard: 'none', fails: false, changes: [{ op: 'remove', table: 'lt_things', id: 'd', row: {} }] } },
     ], rival: { before: 1, steps: [{ op: 'remove', table: 'lt_owners', id: 'b', row: {} }] },
   }],
+  // an addition beyond what a number holds, and a put over it: the first is refused, whatever comes then
+  [
+    { shots: [{ again: undefined, program: { key: 'a', reads: [], guard: 'none', fails: false, changes: [{ op: 'put', table: 'lt_counters', id: 'a', row: { n: Number.MAX_SAFE_INTEGER, m: 0 } }] } }], rival: undefined },
+    {
+      shots: [
+        { again: undefined, program: { key: 'a', reads: [], guard: 'none', fails: false, changes: [{ op: 'increment', table: 'lt_counters', id: 'a', row: { n: 1 } }] } },
+        { again: undefined, program: { key: 'a', reads: [], guard: 'none', fails: false, changes: [{ op: 'put', table: 'lt_counters', id: 'a', row: { n: 0, m: 0 } }] } },
+      ], rival: undefined,
+    },
+  ],
 ]
 
 // ---- their generators: few ids, so that programs meet

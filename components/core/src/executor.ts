@@ -23,7 +23,7 @@ const unitOf = (decided: readonly Decided[], rows: ReturnType<typeof overlay>): 
     if (d.failure) continue
     const { job: { slot, parked, redrive, handler, do: what }, mark } = d
     done.push(d)
-    for (const e of d.emits) emits.push(e)
+    for (const e of d.emits) emits.push(mark ? e : { ...e, again: true })
     if (mark) marks.push(mark)
     if (what === 'park') parks.push(parked!); else if (redrive !== undefined) unparks.push(redrive)
     if (slot && handler.settings.each !== 'instance') (slots ??= new Set()).add(slot)
@@ -150,7 +150,7 @@ export const executor = (env: Executing) => {
       const stand = fails.length > 0 ? await env.store.seen(fails.map(d => markId(d.job)))() : E.right([]) // an accepted message that comes again may look like a failure
       for (const { job, failure: f } of fails) {
         const before = E.isRight(stand) ? stand.right.find(sameMark(markId(job))) : undefined
-        if (before) again(job, before, later); else job.settle(E.left(f!))
+        if (before) again(job, before, later); else job.settle(E.isLeft(stand) ? stand : E.left(f!))
       }
       todo = []
     }

@@ -120,7 +120,7 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
     } else if (adds && now === undefined) {
       t.wrote.push(p.key)
       write<Staged>(staged, p.key, { place: p, row: undefined, by: sum(staged.get(p.key)?.by ?? {}, a.by), put: false, job })
-    } else if (a.op === 'put' && (now !== undefined || table.unique.length === 0)) set(p, now, fit(p, a.row), undefined, job, t)
+    } else if (a.op === 'put' && (now !== undefined || (table.unique.length === 0 && !staged.has(p.key)))) set(p, now, fit(p, a.row), undefined, job, t)
     else if (now === undefined || (a.op === 'remove' && staged.get(p.key)?.put)) t.needs.push(lookupOf(p))
     else if (now === null || (a.op === 'update' && a.when !== undefined && !equals(a.when, now))) t.reads.push(p) // changes nothing, because of what it read
     else if (a.op === 'remove') set(p, now, null, undefined, job, t)

@@ -35,7 +35,7 @@ export type Write = { readonly key: string; readonly table: string; readonly at:
   | { readonly op: 'update'; readonly row: Row; readonly version: Version }
   | { readonly op: 'remove'; readonly version: Version }
   | { readonly op: 'add'; readonly by: { readonly [column: string]: number } })
-export interface Emit { readonly channel: string; readonly message: Message }
+export interface Emit { readonly channel: string; readonly message: Message; /** Nothing marks what it came of: it may be committed again. */ readonly again?: boolean }
 /** All that a batch commits, whole or not at all. Its statements depend on the kinds of change, never on how many there are. */
 export interface Unit {
   readonly checks: readonly Check[]; readonly writes: readonly Write[]; readonly emits: readonly Emit[]; readonly marks: readonly Mark[]

@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { type Queue, queues } from './queues.js'
 
 export interface Ticket { readonly slot?: Slot | undefined; readonly redrive?: Parked | undefined; /** Why it cannot run: it is parked at once. */ readonly unfit?: string | undefined; /** Only moves the checkpoint over it, behind all before it. */ readonly skip?: boolean; /** Where it belongs that has no place of its own. */ readonly partition?: string; readonly done?: (result: Settled) => void }
-interface Laning { /** Units that may be under way at once. */ readonly abreast: number; readonly execute: (jobs: readonly Job[], admit: (job: Job) => boolean) => Promise<void>; readonly runtime: Runtime; readonly options: Options; readonly unitLimit: number }
+interface Laning { /** Units that may be under way at once. */ readonly abreast: number; readonly enough?: number; readonly execute: (jobs: readonly Job[], admit: (job: Job) => boolean) => Promise<void>; readonly runtime: Runtime; readonly options: Options; readonly unitLimit: number }
 
 export const laneKey = (handler: string, channel: string, key: string): string => `${handler}\u0000${channel}\u0000${key}`
 /** The same each time the same message parks. */
@@ -20,26 +20,27 @@ const shut: Settled = E.left({ failure: 'this process is closing', retry: true, 
  * What one owning group has to do. A key whose message failed waits, in order, until
  * the retries are over (full-jitter backoff: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); other keys go on.
  */
-export const lane = ({ abreast, execute, runtime, options, unitLimit }: Laning) => {
+export const lane = ({ abreast, enough, execute, runtime, options, unitLimit }: Laning) => {
   const waiting = new Map<string, Laned[]>(), held = new Map<string, string>(), idle: (() => void)[] = [], retries = new Map<Laned, () => void>(), away = new Set<Laned>()
   let open = 0, closed = false
 
   const submit = (job: Laned): void => { if (closed) job.settle(shut); else { job.queue.jobs.push(job); lined.kick() } }
   /** Law 4 and law 7: behind a failed message of its key a job waits here, behind a parked one it is parked too. */
   const admit = (job: Job): boolean => {
+    if (closed) { job.settle(shut); return false }
     if (job.first) return true
     const behind = waiting.size > 0 ? waiting.get(job.key) : undefined // a key is put together of texts: looked up, it costs a tenth of a microsecond
     if (behind) { behind.push(job as Laned); return false } // none but ours were given to be executed
     if (job.do === 'run' && job.slot && held.size > 0 && held.has(job.key)) { job.do = 'park'; job.parked = parkedOf(job.handler, job.message, job.slot.track.of, 'waiting', 'waits behind a parked message of its key', 0, runtime.now()) }
     return true
   }
-  const lined = queues<Laned>({ abreast, unitLimit, runtime, execute: jobs => execute(jobs, admit) })
+  const lined = queues<Laned>({ abreast, unitLimit, ...(enough !== undefined && { enough }), runtime, execute: jobs => execute(jobs, admit) })
   const block = (key: string): void => { waiting.set(key, []) }
   const release = (key: string): void => {
     const behind = waiting.get(key) ?? []
     waiting.delete(key)
     if (behind.length === 0) return
-    behind[0]!.queue.jobs.unshift(...behind) // what came later of this key stands in the queue already
+    for (const job of behind.toReversed()) job.queue.jobs.unshift(job) // what came later of this key stands in its queue already
     lined.kick()
   }
   const end = (job: Job, { done, skip }: Ticket, result: Settled): void => {

@@ -94,6 +94,37 @@ test('make one batch of what is little, whatever stands in which queue', async (
   assert.equal(w.flying.map(f => f.jobs.map(j => j.partition).join('')), ['00', '11', '22'])
 })
 
+test('let nobody starve who has little, beside queues that always have enough', async () => {
+  const w = world(3, 50, 64)
+  for (const p of ['0', '1', '2']) w.run.of(p, '')
+  const fill = (): void => { for (let i = 0; i < 30; i++) for (const p of ['0', '1']) w.take(p, `${p}`) }
+  fill()
+  fill()
+  await w.turn()
+  w.take('2', 'alone')
+  let landed = 0
+  for (; landed < 50 && !w.ended.some(j => j.partition === '2'); landed++) { fill(); w.flying[0]!.end(); await w.turn() }
+  assert.ok(landed < 12, `${landed} batches landed before it`)
+})
+
+test('a batch that breaks keeps no other back', async () => {
+  const soon: (() => void)[] = [], broken: unknown[] = []
+  let begun = 0
+  const told = (e: unknown): void => { broken.push(e) }
+  process.once('unhandledRejection', told)
+  const run = queues<Lined>({ abreast: 1, unitLimit: 1, runtime: { soon: call => { soon.push(call) } }, execute: () => { begun++; return Promise.reject(new Error('broke')) } })
+  for (let n = 0; n < 2; n++) run.of('', 'k').jobs.push({} as Lined)
+  run.kick()
+  soon.splice(0).forEach(call => call())
+  await new Promise(resolve => { setImmediate(resolve) })
+  soon.splice(0).forEach(call => call())
+  assert.is(begun, 2)
+  assert.is((broken[0] as Error).message, 'broke', 'and it is not hidden')
+  process.once('unhandledRejection', told)
+  await new Promise(resolve => { setImmediate(resolve) })
+  process.off('unhandledRejection', told)
+})
+
 test('give each partition a queue of its own as long as there is one', () => {
   const { run } = world(3, 10)
   const seats = ['4', '1', '7', '2'].map(partition => run.of(partition, 'any'))

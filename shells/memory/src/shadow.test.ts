@@ -23,6 +23,8 @@ shadow('rebuilds beside the live rows, and takes their place at once, with versi
   assert.equal(await right(copy.fetch([get('shops', 's')])), [[]])
   await commit(copy, { writes: [insert('shops', { id: 's', name: 'Silt' })], emits: [{ channel: 'news', message: message('d', 'd') }], marks: [{ consumer: 'r', id: 'm', body: '', time: '2024-05-01T00:00:00.000Z' }] })
   assert.equal((await right(copy.commit(unit({ writes: [insert('shops', { id: 's', name: 'Sand' })] })))).conflict?.stale, [keyOf('shops', 's')])
+  const again = await right(copy.commit(unit({ writes: [insert('shops', { id: 'u', name: 'Soot' })], marks: [{ consumer: 'r', id: 'm', body: '', time: '2024-05-01T00:00:00.000Z' }] })))
+  assert.equal(again.conflict?.seen.map(m => m.id), ['m'], 'history may hold what was published twice')
   assert.is(JSON.stringify([inspect.rows('shops'), inspect.channel('news'), inspect.parked(), inspect.marks()]), picture, 'a rebuild fires nothing')
 
   assert.is(await right(copy.swap(['news'], upTo.slice(1))), false)

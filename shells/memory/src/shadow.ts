@@ -32,7 +32,7 @@ export const shadow = ({ tables, log, inbox }: State, by: Instance, originals: r
   if (missing !== undefined) return E.left(unknownTable(missing.name, tables.all()))
   const copies = new Map(originals.map(table => [table.name, rowsOf(table, tables.keyOf)])), last = (name: string): Rows | undefined => copies.get(name) ?? tables.get(name)
   const site: Site = { find: name => copies.get(name), to: () => [], unknown: name => unknownTable(name, copies.values()) }
-  const marks: Mark[] = []
+  const marks = new Map<string, Mark>(), markId = ({ consumer, id }: Mark): string => `${consumer}\u0000${id}`
   let swapped = false
   const open = <A>(call: () => E.Either<Failure, A>): TaskEither<Failure, A> => by.port(() => swapped ? E.left(failure('cannot use copies of tables that have taken the place of the live ones; ask for new ones')) : call())
 
@@ -44,12 +44,14 @@ export const shadow = ({ tables, log, inbox }: State, by: Instance, originals: r
   return E.right({
     fetch: asked => open(() => fetch(site, asked)),
     commit: unit => open((): E.Either<Failure, Committed> => {
+      const seen = unit.marks.filter(m => marks.has(markId(m))) // published twice
+      if (seen.length > 0) return E.right({ conflict: { stale: [], broken: [], seen, fenced: [] } })
       const { staged, stale, broken, failure: fault } = stage(site, unit.checks, unit.writes, false)
       if (stale.length + broken.length > 0) return E.right({ conflict: { stale: [...new Set(stale)], broken, seen: [], fenced: [] } })
       if (fault !== undefined) return E.left(fault)
       const version = tables.version()
       for (const { rows, at, held, row } of staged) rows.put(at, held, row, version)
-      marks.push(...unit.marks.map(({ consumer, id, body, time }) => ({ consumer, id, body, time })))
+      for (const { consumer, id, body, time } of unit.marks) marks.set(markId({ consumer, id, body, time }), { consumer, id, body, time })
       return E.right({ marks: unit.marks })
     }),
     swap: (channels, upTo) => open(() => {
@@ -58,7 +60,7 @@ export const shadow = ({ tables, log, inbox }: State, by: Instance, originals: r
       const fault = [...copies.values()].map(clash).find(found => found !== undefined) ?? orphan()
       if (fault !== undefined) return E.left(failure(`cannot put the rebuilt tables in place: ${fault}`))
       for (const rows of copies.values()) tables.replace(rows)
-      for (const mark of marks) if (!inbox.has(mark.consumer, mark.id)) inbox.add(mark.consumer, mark.id, standing(mark, undefined, []))
+      for (const mark of marks.values()) if (!inbox.has(mark.consumer, mark.id)) inbox.add(mark.consumer, mark.id, standing(mark, undefined, []))
       swapped = true
       return E.right(true)
     }),

@@ -8,7 +8,7 @@ export const placeOf = (position: Position): Place => {
   const dot = position.indexOf('.')
   return { tx: Number(position.slice(0, dot)), n: Number(position.slice(dot + 1)) }
 }
-/** Numbers of what was published begin here: who publishes may do it twice. Below stands what a unit emitted, once. */
+/** Numbers of what was published begin here: who publishes may do it twice, as a unit may that has no mark. Below stands what a unit emitted, once. */
 export const published = 2 ** 30
 export const isOnce = ({ n }: Place): boolean => n < published
 /** Below zero where the first comes first. */

@@ -10,6 +10,7 @@ import { guarantees } from '../guarantees.js'
 import { type Asked, type Kept, isPlaced, keptOf, markOf, passedStep, reachOf, seenStep } from './inbox.js'
 import { emitLock, locking, ownershipOf } from './locks.js'
 import type { News } from '../log/newsroom.js'
+import { published } from '../log/position.js'
 import { passing } from './passing.js'
 import { type Shape, possible } from './shape.js'
 import { type Step, identifier, statements } from '../server/statement.js'
@@ -81,7 +82,7 @@ export const committing = ({ db, shift, partitions, shapes, tables, told }: Comm
       for (const [index, checks] of uniques) checking.push(uniqueCheck(shape, index, checks, found))
       if (rows.add.length > 0) checking.push(sumsCheck(shape, rows.add, columnsOf(rows.add), found))
     }
-    const at = partitionsOf(unit.emits, partitions), places = new Map(unit.emits.map(({ channel, message }, n) => [message.id, [channel, at[n]!, n] as const]))
+    const at = partitionsOf(unit.emits, partitions), from = unit.emits.some(e => e.again) ? published : 0, places = new Map(unit.emits.map(({ channel, message }, n) => [message.id, [channel, at[n]!, from + n] as const]))
     const marks = rest.length > 1 ? [...rest].sort(byId) : rest, kept = new Map<Mark, Kept>()
     for (const mark of marks) if (mark.outcome) kept.set(mark, keptOf(mark.outcome, event => places.get(event.id)))
     const gate = checking.length > 0 ? 'gated' : 'free'
@@ -94,7 +95,7 @@ export const committing = ({ db, shift, partitions, shapes, tables, told }: Comm
       if (rows.insert.length > 0) steps.push(write.insert(shape, rows.insert, gate))
       if (rows.put.length > 0) steps.push(write.put(shape, rows.put, gate))
     }
-    if (unit.emits.length > 0) { steps.push(write.emits(unit.emits, at, gate, tx === undefined)); tx ??= steps.length - 1 }
+    if (unit.emits.length > 0) { steps.push(write.emits(unit.emits, at, gate, tx === undefined, from)); tx ??= steps.length - 1 }
     if (unit.parks.length > 0) steps.push(write.parks(unit.parks))
     if (unit.unparks.length > 0) steps.push(write.unparks(unit.unparks))
     const moved = unit.checkpoints.filter((c): c is typeof c & { readonly position: string } => c.position !== undefined)

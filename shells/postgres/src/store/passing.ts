@@ -13,12 +13,12 @@ export const passing = ({ marks, checkpoints }: Pick<Unit, 'marks' | 'checkpoint
   const ends = checkpoints.map(({ position }) => position === undefined ? undefined : placeOf(position))
   for (const mark of marks) {
     const { at } = mark, nth = at === undefined ? -1 : checkpoints.findIndex(c => c.partition === at.partition && c.channel === at.channel && c.consumer === mark.consumer)
-    const place = nth < 0 || ends[nth] === undefined ? undefined : placeOf(at!.position)
-    if (place === undefined || !isOnce(place) || compare(place, ends[nth]!) > 0) { rest.push(mark); continue }
+    const place = nth < 0 ? undefined : placeOf(at!.position)
+    if (place === undefined || !isOnce(place)) { rest.push(mark); continue }
     const here = passings[nth]!
     if (here.first === undefined || compare(place, here.first) < 0) here.first = place
-    here.marks.push(mark)
-    passed.push(mark)
+    here.marks.push(mark) // also behind a gap: an earlier flight of it may have passed it, and its answer was lost
+    if (ends[nth] !== undefined && compare(place, ends[nth]!) <= 0) passed.push(mark); else rest.push(mark)
   }
   return { passings, passed, rest }
 }

@@ -1,4 +1,4 @@
-import type { AnyTable, Committed, Failure, Reach, Runtime, Store, Unit } from '@lowtide/core'
+import type { AnyTable, Committed, Failure, Mark, Reach, Runtime, Store, Unit } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { columnOf } from '../schema/columns.js'
 import type { Database } from '../server/database.js'
@@ -6,7 +6,7 @@ import { failure, failureOf, redacted, refusalOf } from '../server/failure.js'
 import { cursorsOf } from './history.js'
 import { locking, ownershipOf } from './locks.js'
 import { type Shape, shapeOf } from './shape.js'
-import { identifier } from '../server/statement.js'
+import { identifier, statement } from '../server/statement.js'
 
 type Shadow = Awaited<ReturnType<ReturnType<Store['shadow']>>> extends E.Either<Failure, infer S> ? S : never
 interface Shadowing {
@@ -33,6 +33,7 @@ export const shadow = async ({ db, partitions, name, runtime, originals, over, u
   const store = over(table => { const shape = shapes.get(table); if (shape === undefined) throw unknown(table); return shape })
   const columns = (table: AnyTable): string => [...Object.keys(table.columns).map(identifier), 'lowtide_version'].join(', ')
   const drop = [...originals.map(table => `drop table if exists ${db.at(copyOf(table.name))}`), `drop table if exists ${db.at(marks)}`].join('; ')
+  const stood = statement(`select u.o from unnest($1::text[], $2::text[]) with ordinality u(c, i, o) join ${db.at(marks)} m on m.consumer = u.c and m.id = u.i`)
   const locks = locking(db.schema), consumers = new Set<string>()
   let ended: Failure | undefined
   try {
@@ -44,7 +45,7 @@ export const shadow = async ({ db, partitions, name, runtime, originals, over, u
         `create table ${db.at(copyOf(table.name))} (${[...Object.entries(table.columns).map(([column, { kind, optional }]) => `${identifier(column)} ${columnOf(kind).type}${optional ? '' : ' not null'}`), 'lowtide_version bigint not null', `primary key (${table.key.map(identifier).join(', ')})`].join(', ')})`,
         `comment on table ${db.at(copyOf(table.name))} is ${literal(new Date().toISOString())}`,
       ]),
-      `create table ${db.at(marks)} (like ${schema}.lowtide_inbox)`, `comment on table ${db.at(marks)} is ${literal(new Date().toISOString())}`,
+      `create table ${db.at(marks)} (like ${schema}.lowtide_inbox, primary key (consumer, id))`, `comment on table ${db.at(marks)} is ${literal(new Date().toISOString())}`,
     ].join('; '))
   } catch (e) { return E.left(failureOf(`copy the tables ${originals.map(t => t.name).join(', ')}`, e)) }
 
@@ -54,6 +55,14 @@ export const shadow = async ({ db, partitions, name, runtime, originals, over, u
     fetch: store.fetch,
     commit: unit => async () => {
       if (ended !== undefined) return E.left(ended)
+      if (unit.marks.length > 0) {
+        let seen: readonly Mark[]
+        try {
+          const [landed] = await db.fly([{ statement: stood, params: [unit.marks.map(m => m.consumer), unit.marks.map(m => m.id)] }])
+          seen = landed!.rows.map(([nth]) => unit.marks[Number(nth) - 1]!)
+        } catch (e) { return E.left(failureOf('look up the marks of a rebuild', e)) }
+        if (seen.length > 0) return E.right({ conflict: { stale: [], broken: [], seen, fenced: [] } }) // published twice
+      }
       const committed = await store.commit({ checks: unit.checks.filter(c => c.index === undefined), writes: unit.writes, marks: [], emits: [], parks: [], unparks: [], checkpoints: [] })
       if (E.isLeft(committed) || committed.right.conflict || unit.marks.length === 0) return E.map((): Committed => ({ marks: unit.marks }))(committed)
       for (const { consumer } of unit.marks) consumers.add(consumer)
@@ -72,7 +81,7 @@ export const shadow = async ({ db, partitions, name, runtime, originals, over, u
         `set constraints all deferred`,
         ...live.map(table => `delete from ${table}`),
         ...originals.map(table => `insert into ${db.at(table.name)} (${columns(table)}) select ${columns(table)} from ${db.at(copyOf(table.name))}`),
-        `insert into ${schema}.lowtide_inbox select distinct on (consumer, id) * from ${db.at(marks)} on conflict do nothing`, drop,
+        `insert into ${schema}.lowtide_inbox select * from ${db.at(marks)} on conflict do nothing`, drop,
       ].join('; ')
       for (let tries = 1; ; tries++) {
         try {

@@ -68,12 +68,12 @@ export const writing = (schema: string, tx: string) => {
         params: single ? [consumer, id, body, time, outcomes[0]!] : [marks.map(m => m.consumer), marks.map(m => m.id), marks.map(m => m.body), marks.map(m => m.time), joined(outcomes)],
       }
     },
-    /** `answers`: with the transaction's id. */
-    emits: (emits: readonly Emit[], partitions: readonly number[], gate: Gate, answers: boolean): Step => {
-      const single = emits.length === 1, texts = emits.map(e => JSON.stringify(e.message)), text = (): string => `insert into ${at('lowtide_log')} (channel, partition, tx, n, message) select u.c, u.p, ${tx}, u.o - 1, u.m::json
+    /** `answers`: with the transaction's id. `from`: the first of their numbers. */
+    emits: (emits: readonly Emit[], partitions: readonly number[], gate: Gate, answers: boolean, from: number): Step => {
+      const single = emits.length === 1, texts = emits.map(e => JSON.stringify(e.message)), text = (): string => `insert into ${at('lowtide_log')} (channel, partition, tx, n, message) select u.c, u.p, ${tx}, u.o - 1 + ${from}, u.m::json
         from ${rowsOf(['text', 'smallint', jsons], 'c, p, m', single, true)}${behind(gate)}`
       return {
-        statement: kept(`emits ${gate} ${single} ${answers}`, () => answers ? answering(single, text()) : text()),
+        statement: kept(`emits ${gate} ${single} ${answers} ${from}`, () => answers ? answering(single, text()) : text()),
         params: single ? [emits[0]!.channel, partitions[0]!, texts[0]!] : [emits.map(e => e.channel), partitions, joined(texts)],
       }
     },

@@ -1,0 +1,63 @@
+import { type Job, type Mark, type Slot, accept, channel, command, commandHandler, defaults } from '@lowtide/core'
+import { message } from '@lowtide/testing'
+import * as E from 'fp-ts/lib/Either.js'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { z } from 'zod'
+import { lane } from './lane.js'
+
+const test = suite('a lane')
+
+const Go = command('Go', { channel: channel('go'), key: d => d.key, schema: z.object({ key: z.string() }) })
+const go = commandHandler({ meta: { name: 'go', in: Go, out: [] }, operate: () => accept(), write: {} })
+const turn = async (): Promise<void> => { for (let i = 0; i < 30; i++) await Promise.resolve() }
+
+/** Jobs that fail once, or end when the test says so; `delivered` ones come from partition 0, the others from callers. */
+const world = (abreast: number) => {
+  const timers: (() => void)[] = [], done: string[] = [], fails = new Set<string>(), holds = new Map<string, Promise<void>>(), track: Slot['track'] = { open: [], of: { consumer: 'go', channel: 'go', partition: '0', fence: '1' } }
+  const execute = async (jobs: readonly Job[], admit: (job: Job) => boolean): Promise<void> => {
+    for (const job of jobs.filter(admit)) {
+      if (fails.delete(job.message.id)) { job.settle(E.left({ failure: 'not now', retry: true })); continue }
+      await holds.get(job.message.id)
+      done.push(job.message.id)
+      job.settle(E.right({ consumer: '', id: job.message.id, body: '', time: '' } satisfies Mark))
+    }
+  }
+  const runtime = { soon: (call: () => void): void => { void Promise.resolve().then(call) }, after: (_ms: number, call: () => void) => { timers.push(call); return () => {} }, random: () => 1, now: () => 0, newId: () => '', log: () => {} }
+  const l = lane({ abreast, enough: 1, execute, runtime, options: defaults, unitLimit: 256 })
+  const take = async (id: string, key: string, from: 'delivered' | 'called'): Promise<void> => {
+    l.take(go, message(Go, { key }, { id }), 'go', from === 'delivered' ? { slot: { at: { channel: 'go', partition: '0', position: id }, done: false, track } } : {})
+    await turn()
+  }
+  return { l, take, timers, done, fails, holds }
+}
+
+test('keeps the order of delivered commands of a key also where called ones waited among them', async () => {
+  const w = world(2)
+  let open = (): void => {}
+  w.fails.add('first')
+  await w.take('first', 'a', 'delivered')
+  await w.take('called', 'a', 'called')
+  w.holds.set('other', new Promise(resolve => { open = resolve }))
+  await w.take('other', 'c', 'called')
+  await w.take('second', 'a', 'delivered')
+  w.timers.shift()!()
+  await turn()
+  await w.take('third', 'a', 'delivered')
+  open()
+  await turn()
+  assert.equal(w.done.filter(id => ['first', 'second', 'third'].includes(id)), ['first', 'second', 'third'])
+  assert.ok(w.done.includes('called') && w.done.includes('other'))
+})
+
+test('does nothing behind what it gives up as it closes', async () => {
+  const w = world(1)
+  w.fails.add('first')
+  await w.take('first', 'a', 'delivered')
+  await w.take('second', 'a', 'delivered')
+  w.l.close()
+  await turn()
+  assert.equal(w.done, [])
+})
+
+test.run()
