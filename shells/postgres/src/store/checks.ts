@@ -43,9 +43,10 @@ export const sumsCheck = (shape: Shape, adds: readonly Add[], columns: readonly 
 /** What is added, in all these columns. */
 export const whole = (by: { readonly [column: string]: number }, columns: readonly string[]): Row => Object.fromEntries(columns.map(name => [name, by[name] ?? 0]))
 
+/** A consumer without any mark, as most have none of events, is asked for once. */
 export const marksCheck = (inbox: string, marks: readonly Mark[], { seen }: Found): Checking => ({
-  of: inbox, params: () => [marks.map(m => m.consumer), marks.map(m => m.id)], found: nth => { seen.push(marks[nth - 1]!) },
-  text: first => `select u.o, null::text from unnest($${first}::text[], $${first + 1}::text[]) with ordinality u(c, i, o) where exists (select from ${inbox} m where m.consumer = u.c and m.id = u.i)`,
+  of: inbox, params: () => [marks.map(m => m.consumer), marks.map(m => m.id), [...new Set(marks.map(m => m.consumer))]], found: nth => { seen.push(marks[nth - 1]!) },
+  text: first => `select u.o, null::text from unnest($${first}::text[], $${first + 1}::text[]) with ordinality u(c, i, o) where exists (select from ${inbox} m where m.consumer = any($${first + 2}::text[])) and exists (select from ${inbox} m where m.consumer = u.c and m.id = u.i)`,
 })
 /** Checkpoints that belong to another owner now, or stand already where a mark of theirs has its place. */
 export const fencesCheck = (consumers: string, passings: readonly Passing[], { fenced, seen }: Found): Checking => ({

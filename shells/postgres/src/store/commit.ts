@@ -1,4 +1,4 @@
-import { type AnyTable, type Check, type Committed, type Failure, type Mark, type Outcome, type Unit, type Write, keyOf } from '@lowtide/core'
+import { type AnyTable, type Check, type Committed, type Failure, type Mark, type Unit, type Write, keyOf } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Checking, type Found, fencesCheck, marksCheck, rowsCheck, sumsCheck, together, uniqueCheck } from './checks.js'
 import type { Database } from '../server/database.js'
@@ -119,7 +119,13 @@ export const committing = ({ db, shift, partitions, shapes, tables, told }: Comm
       log: [...new Map(unit.emits.map(({ channel }, i) => [`${at[i]}/${channel}`, { channel, partition: at[i]!, tx }])).values()],
       outcome: kept.size > 0, applied: unit.checkpoints.length > 0, parked: unit.parks.length + unit.unparks.length > 0,
     }, unit.emits)
-    return { marks: unit.marks.map(mark => mark.outcome ? { ...mark, outcome: { ...mark.outcome, upTo: reachOf(kept.get(mark)!, tx) } as Outcome } : mark) }
+    if (kept.size === 0) return { marks: unit.marks }
+    return { marks: unit.marks.map((mark): Mark => { // no spreads: this is once a command
+      const { outcome } = mark
+      if (outcome === undefined) return mark
+      const { commandId, rejection, events } = outcome, upTo = reachOf(kept.get(mark)!, tx)
+      return { consumer: mark.consumer, id: mark.id, body: mark.body, time: mark.time, outcome: rejection === undefined ? { commandId, events, upTo } : { commandId, rejection, upTo } }
+    }) }
   }
 
   /** What a constraint of a table forbids although every check held: a referenced row that is removed, or a row that somebody wrote past the locks. */

@@ -14,12 +14,9 @@ export const keptOf = (outcome: Outcome, placeOf: (event: Message) => readonly [
 
 /** How far places of one transaction reach, one answer a partition. */
 export const reachOf = (kept: Kept, tx: number): readonly Reach[] => {
-  const far = new Map<string, readonly [string, number, number]>()
-  if ('events' in kept) for (const told of kept.events) if (Array.isArray(told)) {
-    const [channel, partition, n] = told as readonly [string, number, number], at = `${partition}/${channel}`
-    if ((far.get(at)?.[2] ?? -1) < n) far.set(at, [channel, partition, n])
-  }
-  return [...far.values()].map(([channel, partition, n]) => ({ channel, partition: String(partition), position: positionOf({ tx, n }) }))
+  const places = 'events' in kept ? kept.events.filter((told): told is readonly [string, number, number] => Array.isArray(told)) : []
+  const far = places.length < 2 ? places : [...new Map(places.toSorted((a, b) => a[2] - b[2]).map(place => [`${place[1]}/${place[0]}`, place])).values()]
+  return far.map(([channel, partition, n]) => ({ channel, partition: String(partition), position: positionOf({ tx, n }) }))
 }
 
 export type Asked = Pick<Mark, 'consumer' | 'id' | 'at'>
