@@ -30,13 +30,15 @@ const functions = { order, book, thank }
 
 /** Set by each test. */
 const env = (name: string): string => process.env[name] ?? ''
-const ordersOfTheDay = [['ann', 'fine'], ['bob', 'unreadable'], ['bob', 'fine'], ['eve\u001b[2J', 'unreadable too'], ['joe', 'refused by the machine']] as const
+const ordersOfTheDay = [['ann', 'fine'], ['bob', 'unreadable'], ['bob', 'fine'], ['joe', 'refused by the machine'], ['eve\u001b[2J', 'unreadable too']] as const
 
 const filled = async () => {
   const world = memoryWorld({ partitions: 1 })
   const app = await start(deployment({ functions: [functions], shell: memory({ world }), processes: { all: [order, book, thank] }, ports: { mail: { effect: () => TE.right(undefined) } } }), { ...system, log: () => {} })
-  for (const [i, [customer, note]] of ordersOfTheDay.entries()) await app.send(Order({ customer, note }), { id: `order-${i}`, wait: 'handled' })()
-  for (let all = 0; all < 4; await new Promise(resolve => { setTimeout(resolve, 5) })) all = E.getOrElse(() => [] as readonly unknown[])(await app.parked.list()()).length
+  for (const [i, [customer, note]] of ordersOfTheDay.entries()) {
+    await app.send(Order({ customer, note }), { id: `order-${i}`, wait: 'handled' })()
+    for (let all = 0; all < i; await new Promise(resolve => { setTimeout(resolve, 5) })) all = E.getOrElse(() => [] as readonly unknown[])(await app.parked.list()()).length // all but the first one is parked
+  }
   await app.close()
   return world
 }

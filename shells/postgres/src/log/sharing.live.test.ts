@@ -68,7 +68,7 @@ sharing('gives partitions of a channel only to who reads it, beside a process th
   })
   await y.close()
   await z.close()
-  await until('what nobody reads to be free', 3_000, async () => (await owners(c.at, 'views')).every(({ channel, owner }) => (owner === null) === (channel === 'more')))
+  await until('what nobody reads to be free', 8_000, async () => (await owners(c.at, 'views')).every(({ channel, owner }) => (owner === null) === (channel === 'more')))
 })
 
 sharing('holds no intake back for a channel of a consumer that nobody who lives reads', async c => {
