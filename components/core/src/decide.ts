@@ -2,7 +2,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { type Fetching, failureOf, type fetcher, isThen } from './fetch.js'
 import { type AnyDecider, type Ctx, type Rejection, accept } from './handler.js'
 import { type Draft, type Message, bodyOf, envelop, idOf } from './message.js'
-import { type Trace, type overlay, trace } from './overlay.js'
+import { type Trace, type overlay, none, trace } from './overlay.js'
 import type { Failure } from './port.js'
 import { parse, seal } from './schema.js'
 import type { Checkpoint, Emit, Mark, Parked, Reach, Runtime, Store } from './shell.js'
@@ -37,7 +37,6 @@ export interface Executing extends Fetching {
 /** One message, decided in memory: what it touched, and what it asks to commit, unless it failed. */
 export interface Decided { readonly job: Job; readonly trace: Trace; readonly emits: readonly Emit[]; readonly mark?: Mark | undefined; readonly failure?: Failure | undefined }
 
-const none: readonly never[] = []
 const isEvent = (draft: Draft): boolean => draft.kind === 'event', stopped = (t: Trace): boolean => t.needs.length > 0 || t.cut
 /** A handler is pure: it is asked once what it looks up. */
 export const asksOf = (job: Job): Lookups | Then => job.asks ??= job.handler.lookup?.(job.message) ?? {}
@@ -94,11 +93,11 @@ export const decide = (env: Executing, job: Job, index: number, rows: ReturnType
     rows.settle(t)
     if (!stopped(t) && t.broken === undefined) return { job, trace: t, emits, mark: h.settings.each === 'instance' ? undefined : marked(job, { commandId: m.id, events }), failure: undefined }
     rows.undo()
-    t.wrote.length = 0
+    t.wrote = none
     return stopped(t) ? plain(job, t) : forbidden(job, t, t.broken!)
   } catch (e) {
     rows.undo()
-    t.wrote.length = 0
+    t.wrote = none
     return { ...plain(job, t), failure: failureOf(e) }
   }
 }

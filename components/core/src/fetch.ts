@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/lib/Either.js'
 import * as O from 'fp-ts/lib/Option.js'
-import { type Trace, facts, keyOfLookup } from './overlay.js'
+import { type Trace, facts, keyOfLookup, more } from './overlay.js'
 import type { AnyPort, Failure } from './port.js'
 import { type Schema, parse } from './schema.js'
 import type { Bindings, Store, TableLookup } from './shell.js'
@@ -66,7 +66,7 @@ export const fetcher = ({ store, tables, bindings, ports }: Fetching) => {
       else if (l.ask.op === 'noRows') data[name] = []
       else {
         const got = asked?.get(idOf(l))
-        if (got === undefined) t.needs.push(l)
+        if (got === undefined) t.needs = more(t.needs, l)
         else if (E.isLeft(got)) throw got.left
         else data[name] = got.right
       }

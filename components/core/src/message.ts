@@ -64,7 +64,7 @@ export const uuidOf = (bytes: string, from: number, version: 4 | 8): string => {
   return flat.toString('latin1')
 }
 /** A UUID of version 8 made from its parts by SHA-256: the same parts, the same id, on every shell. */
-export const idOf = (...parts: readonly (string | number)[]): string => uuidOf(hash('sha256', parts.join('\u0000'), 'binary'), 0, 8)
+export const idOf = (first: string, ...rest: readonly (string | number)[]): string => uuidOf(hash('sha256', rest.reduce<string>((text, part) => `${text}\u0000${part}`, first), 'binary'), 0, 8)
 /** Tells two bodies apart under one id: a digest of type and data, whatever the order of the fields. */
 export const bodyOf = (type: string, data: unknown): string => hash('sha256', type + (inOrder(data) ? JSON.stringify(data) : canonical(data)), 'base64url')
 

@@ -25,8 +25,11 @@ export const facts = () => {
 }
 
 /** What one decision touched (`pages`: tables asked with `where`), and what stopped it: facts it lacks, a staged change that only a commit makes answerable, a constraint. */
-export interface Trace { readonly reads: Place[]; readonly wrote: string[]; readonly pages: string[]; readonly needs: Lookup[]; cut: boolean; alone: boolean; broken: string | undefined }
-export const trace = (): Trace => ({ reads: [], wrote: [], pages: [], needs: [], cut: false, alone: false, broken: undefined })
+export interface Trace { reads: readonly Place[]; wrote: readonly string[]; pages: readonly string[]; needs: readonly Lookup[]; cut: boolean; alone: boolean; broken: string | undefined }
+export const none: readonly never[] = []
+export const trace = (): Trace => ({ reads: none, wrote: none, pages: none, needs: none, cut: false, alone: false, broken: undefined })
+/** One more. Most lists of a message hold one or two; a push to an empty one makes room for seventeen. */
+export const more = <A>(list: readonly A[], one: A): readonly A[] => list.length === 0 ? [one] : list.length === 1 ? [list[0]!, one] : ((list as A[]).push(one), list)
 
 type Deltas = { readonly [column: string]: number }
 /** A row as staged: `undefined` where only additions to it are known. `put`: over whatever stands there, which nobody has asked. */
@@ -42,33 +45,22 @@ const whole = (fields: readonly string[], row: Row | null | undefined): At | und
 
 /** The rows as the messages before have staged them, over the facts. Exact, or it says that it cannot answer. `tables` by name; `parents` are referred to. */
 export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<string, AnyTable>, parents: ReadonlySet<string>) => {
-  const staged = new Map<string, Staged>(), taken = new Map<string, Pick<Staged, 'job'> & { readonly at: At | null }>(), journal: [Map<string, unknown>, string, unknown][] = []
-  const write = <V>(map: Map<string, V>, key: string, value: V): void => { journal.push([map, key, map.get(key)]); map.set(key, value) }
-  const current = (key: string): Row | null | undefined => {
-    const s = staged.get(key), f = s ? null : known.rows.get(key)
-    return s ? s.row : f && f.row
-  }
-  const lookAt = (p: Place, t: Trace): Row | null | undefined => {
-    const row = current(p.key)
-    if (row === undefined) t.needs.push(lookupOf(p)); else t.reads.push(p)
-    return row
-  }
-  const holder = (p: Place, t: Trace): At | null | undefined => {
-    const here = taken.get(p.key), found = here === undefined ? known.unique.get(p.key) : here.at
-    if (found === undefined) t.needs.push(lookupOf(p)); else t.reads.push(p)
-    return found
-  }
+  const staged = new Map<string, Staged>(), taken = new Map<string, Pick<Staged, 'job'> & { readonly at: At | null }>(), journal: unknown[] = []
+  let noted = 0 // of the journal; it keeps its room
+  const write = <V>(map: Map<string, V>, key: string, value: V): void => { journal[noted] = map; journal[noted + 1] = key; journal[noted + 2] = map.get(key); noted += 3; map.set(key, value) }
+  const current = (key: string): Row | null | undefined => { const s = staged.get(key), f = s ? null : known.rows.get(key); return s ? s.row : f && f.row }
+  /** What stands at a place: the decision reads it, or needs it first. */
+  const seen = <A>(found: A, p: Place, t: Trace): A => { if (found === undefined) t.needs = more(t.needs, lookupOf(p)); else t.reads = more(t.reads, p); return found }
+  const holder = (p: Place, t: Trace): At | null | undefined => { const here = taken.get(p.key); return seen(here === undefined ? known.unique.get(p.key) : here.at, p, t) }
+  const lookAt = (p: Place, t: Trace): Row | null | undefined => seen(current(p.key), p, t)
   /** The row at a place that an index names: its key columns are taken from the row itself. */
-  const rowAt = (table: AnyTable, at: At, t: Trace): Row | null | undefined => {
-    const row = current(keyOf(table.name, at))
-    return lookAt(placeOf(table, at, row == null ? {} : pick(table.key, row)), t)
-  }
+  const rowAt = (table: AnyTable, at: At, t: Trace): Row | null | undefined => { const row = current(keyOf(table.name, at)); return lookAt(placeOf(table, at, row == null ? {} : pick(table.key, row)), t) }
   const read = ({ lookup, ask }: TableLookup, t: Trace): readonly Row[] => {
     const table = tables.get(lookup)!
     if (ask.op === 'where') {
       const page = known.pages.get(keyOfLookup({ lookup, ask })), after = ask.after && keyOf(lookup, atOf(table.key, ask.after))
-      t.pages.push(lookup)
-      if (page === undefined) t.needs.push({ lookup, ask })
+      t.pages = more(t.pages, lookup)
+      if (page === undefined) t.needs = more(t.needs, { lookup, ask })
       // exact unless a row that an earlier message staged is on the page, or was, or may be (an addition to an unknown row), or marks where it starts
       for (const [key, s] of staged) t.cut ||= s.place.table === table && (key === after || s.row === undefined || s.put || equals(ask.equal, s.row) || equals(ask.equal, known.rows.get(key)?.row))
       return page?.map(f => f.row) ?? []
@@ -83,18 +75,18 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
     for (let index = 0; index < table.unique.length; index++) {
       const fields = table.unique[index]!, free = whole(fields, before), take = whole(fields, after)
       if (free === take) continue
-      if (free !== undefined) { const k = keyOf(table.name, free, index); t.wrote.push(k); write(taken, k, { at: null, job }) }
+      if (free !== undefined) { const k = keyOf(table.name, free, index); t.wrote = more(t.wrote, k); write(taken, k, { at: null, job }) }
       if (take === undefined) continue
       const p = placeOf(table, take, pick(fields, after!), index), freed = taken.get(p.key), by = holder(p, t)
       if (by != null && by !== at) { t.broken ??= `${table.name}.${fields.join('+')}`; rowAt(table, by, t) }
       if (freed?.at === null && freed.job !== job && known.unique.get(p.key) !== null) t.cut = true // folded, one statement would see both holders
-      t.wrote.push(p.key)
+      t.wrote = more(t.wrote, p.key)
       write(taken, p.key, { at, job })
     }
   }
   const set = (place: Place, before: Row | null | undefined, after: Row | null, add: Deltas | undefined, job: number, t: Trace): void => {
     const old = staged.get(place.key)
-    t.wrote.push(place.key)
+    t.wrote = more(t.wrote, place.key)
     if (old?.row && old.job !== job) for (const f in place.table.references) t.cut ||= old.row[f] !== null && old.row[f] !== after?.[f] // folded, nobody would check the parent that it had
     if (place.table.unique.length > 0) claim(place, before!, after, job, t)
     if (after === null && parents.has(place.table.name)) { t.alone = true; t.cut ||= old !== undefined && old.job !== job } // whether rows refer to it, only the store knows
@@ -111,18 +103,18 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
   /** Stages one change of a message, or notes in the trace what stops it. */
   const apply = (table: AnyTable, a: Alter, job: number, t: Trace): void => {
     const p = placeOf(table, a.at, 'key' in a ? a.key : pick(table.key, a.row)), now = current(p.key)
-    const forbid = (constraint: string): void => { t.broken ??= `${table.name}.${constraint}`; t.reads.push(p) }
+    const forbid = (constraint: string): void => { t.broken ??= `${table.name}.${constraint}`; t.reads = more(t.reads, p) }
     // only whole numbers can be added in any order, and only where no unique value rests on them
     const adds = a.op === 'increment' && Object.keys(a.by).every(f => table.columns[f]?.kind === 'int' && !table.unique.some(u => u.includes(f)))
     if (a.op === 'insert') {
       if (now == null) set(p, null, fit(p, a.row), undefined, job, t)
       else forbid(table.key.join('+'))
     } else if (adds && now === undefined) {
-      t.wrote.push(p.key)
+      t.wrote = more(t.wrote, p.key)
       write<Staged>(staged, p.key, { place: p, row: undefined, by: sum(staged.get(p.key)?.by ?? {}, a.by), put: false, job })
     } else if (a.op === 'put' && (now !== undefined || (table.unique.length === 0 && !staged.has(p.key)))) set(p, now, fit(p, a.row), undefined, job, t)
-    else if (now === undefined || (a.op === 'remove' && staged.get(p.key)?.put)) t.needs.push(lookupOf(p))
-    else if (now === null || (a.op === 'update' && a.when !== undefined && !equals(a.when, now))) t.reads.push(p) // changes nothing, because of what it read
+    else if (now === undefined || (a.op === 'remove' && staged.get(p.key)?.put)) t.needs = more(t.needs, lookupOf(p))
+    else if (now === null || (a.op === 'update' && a.when !== undefined && !equals(a.when, now))) t.reads = more(t.reads, p) // changes nothing, because of what it read
     else if (a.op === 'remove') set(p, now, null, undefined, job, t)
     else if (a.op === 'update') set(p, now, fit(p, { ...now, ...a.patch }), undefined, job, t)
     else if (a.op === 'increment') {
@@ -140,17 +132,17 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
         const parent = s.place.table.references[field]!, value = s.row[field], table = tables.get(parent)
         if (value == null || table === undefined || known.rows.get(key)?.row[field] === value) continue
         const columns = { [table.key[0]!]: value }, p = placeOf(table, atOf(table.key, columns), columns), there = current(p.key)
-        if (there === undefined) t.needs.push(lookupOf(p))
+        if (there === undefined) t.needs = more(t.needs, lookupOf(p))
         else if (there === null) t.broken ??= `${s.place.table.name}.${field}`
-        if (there === null || (staged.has(p.key) && !staged.get(p.key)!.by)) t.reads.push(p) // a parent of this batch: built on it
+        if (there === null || (staged.has(p.key) && !staged.get(p.key)!.by)) t.reads = more(t.reads, p) // a parent of this batch: built on it
       }
     }
     // a refusal rests on the rows that were to be written: it reads them, and which constraint breaks first can only be said once they are known
     if (t.broken !== undefined) for (const key of t.wrote) {
       const s = staged.get(key)
       if (s?.row === undefined) continue
-      t.reads.push(s.place)
-      if (!s.by && !known.rows.has(key)) t.needs.push(lookupOf(s.place))
+      t.reads = more(t.reads, s.place)
+      if (!s.by && !known.rows.has(key)) t.needs = more(t.needs, lookupOf(s.place))
     }
   }
   /** All staged rows folded, one write a row, and the checks of what these decisions read and nobody here writes. */
@@ -171,7 +163,7 @@ export const overlay = (known: ReturnType<typeof facts>, tables: ReadonlyMap<str
   }
   return {
     read, apply, settle, fold,
-    keep: (): void => { journal.length = 0 },
-    undo: (): void => { for (const [map, key, old] of journal.splice(0).toReversed()) if (old === undefined) map.delete(key); else map.set(key, old) },
+    keep: (): void => { noted = 0 },
+    undo: (): void => { while (noted > 0) { const old = journal[--noted], key = journal[--noted], map = journal[--noted] as Map<unknown, unknown>; if (old === undefined) map.delete(key); else map.set(key, old) } },
   }
 }

@@ -37,26 +37,32 @@ const forbidden = new Set(['__proto__', 'constructor', 'prototype'])
 export const limits = { depth: 64, bytes: 200 * 1024 } as const
 const storable = (text: string): boolean => text.isWellFormed() && !text.includes('\u0000')
 
-const refuse = (trail: readonly string[], found: string): never => { throw new TypeError(`${trail.join('.') || 'the value'}: expected JSON that every store can keep, found ${found}`) }
-const copy = (value: unknown, trail: string[]): unknown => {
-  if (typeof value === 'string') return storable(value) ? value : refuse(trail, 'a NUL character or a lone surrogate')
-  if (typeof value === 'number') return !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)) ? refuse(trail, `the number ${value}, which JSON or 2^53 cannot hold`) : value + 0 // JSON knows no -0
+const trail: string[] = [] // where `copy` stands: one for all, for it runs no code of others
+const refuse = (found: string, depth = trail.length): never => { throw new TypeError(`${trail.slice(0, depth).join('.') || 'the value'}: expected JSON that every store can keep, found ${found}`) }
+const copy = (value: unknown): unknown => {
+  if (typeof value === 'string') return storable(value) ? value : refuse('a NUL character or a lone surrogate')
+  if (typeof value === 'number') return !Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value)) ? refuse(`the number ${value}, which JSON or 2^53 cannot hold`) : value + 0 // JSON knows no -0
   if (value === null || typeof value === 'boolean') return value
-  if (typeof value !== 'object') return refuse(trail, typeof value)
-  if (trail.length > limits.depth) return refuse(trail.slice(0, 3), `more than ${limits.depth} levels`)
+  if (typeof value !== 'object') return refuse(typeof value)
+  if (trail.length > limits.depth) return refuse(`more than ${limits.depth} levels`, 3)
   const list = Array.isArray(value), proto: unknown = Object.getPrototypeOf(value), fields = value as Record<string, unknown>, made: Record<string, unknown> | unknown[] = list ? [] : {}
-  if (!list && proto !== Object.prototype && proto !== null) return refuse(trail, `an object of class ${fields.constructor?.name}`)
-  for (const name of Object.keys(fields)) {
-    if (forbidden.has(name) || !storable(name)) refuse(trail, `a field named '${name}'`)
-    if (fields[name] === undefined && !list) continue
+  if (!list && proto !== Object.prototype && proto !== null) return refuse(`an object of class ${fields.constructor?.name}`)
+  for (const name in fields) {
+    if (!Object.hasOwn(fields, name) || (fields[name] === undefined && !list)) continue
+    if (forbidden.has(name) || !storable(name)) refuse(`a field named '${name}'`)
     trail.push(name)
-    ;(made as Record<string, unknown>)[name] = copy(fields[name], trail)
+    ;(made as Record<string, unknown>)[name] = copy(fields[name])
     trail.pop()
   }
   return Object.freeze(made)
 }
 /** What JSON carries unchanged through every store: a frozen copy, or an error that names the path. `undefined` fields vanish, as in JSON. */
-export const seal = <A>(value: A, path?: string): A => typeof value === 'string' && storable(value) ? value : copy(value, path === undefined ? [] : [path]) as A
+export const seal = <A>(value: A, path?: string): A => {
+  if (typeof value === 'string' && storable(value)) return value
+  trail.length = 0
+  if (path !== undefined) trail.push(path)
+  return copy(value) as A
+}
 /** At least the bytes of its JSON, and quickly told. */
 export const atMost = (value: unknown): number => {
   if (typeof value !== 'object' || value === null) return typeof value === 'string' ? value.length * 6 + 2 : 24
@@ -66,7 +72,11 @@ export const atMost = (value: unknown): number => {
 }
 
 /** Whether all fields stand in the order of `canonical`: what is sealed has the same text as plain JSON then, at half the cost. */
-export const inOrder = (value: unknown): boolean => typeof value !== 'object' || value === null || Object.keys(value).every((name, i, all) => (i === 0 || Array.isArray(value) || all[i - 1]! < name) && inOrder((value as Record<string, unknown>)[name]))
+export const inOrder = (value: unknown): boolean => {
+  let last = ''
+  if (typeof value === 'object' && value !== null) for (const name in value) { if ((name < last && !Array.isArray(value)) || !inOrder((value as Record<string, unknown>)[name])) return false; last = name }
+  return true
+}
 /** JSON with the fields in one order: the same text exactly when the values are equal. */
 export const canonical = (value: unknown): string => {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'

@@ -73,21 +73,21 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
     const guarded = (call: () => void): void => { try { call() } catch (e) { end(broken(e)) } }
     guarded(() => lookUp(lookups(), data => guarded(() => end(E.isLeft(data) ? E.left(unavailable(data.left)) : E.right(answer(data.right))))))
   }
-  const resolve = (r: AnyResolver, outcome: Outcome, message: Message, { end }: Patience<E.Either<Rejection, unknown>>): void => {
-    if (outcome.rejection) return end(E.right(E.left(outcome.rejection)))
+  const resolve = (r: AnyResolver, outcome: Outcome, message: Message, caller: Patience<E.Either<Rejection, unknown>>): void => {
+    if (outcome.rejection) return caller.end(E.right(E.left(outcome.rejection)))
     const found: { [type: string]: readonly Message[] } = {}
     for (const { type } of r.out) {
       const events = found[type] = outcome.events.filter(e => e.type === type)
-      if (events.length === 0) return end(E.right(E.right(undefined)))
+      if (events.length === 0) return caller.end(E.right(E.right(undefined)))
     }
-    return readBack(() => r.lookup(found, message), r.answer, a => end(E.isLeft(a) ? a : E.right(a)))
+    return readBack(() => r.lookup(found, message), r.answer, a => caller.end(E.isLeft(a) ? a : E.right(a)))
   }
   const stored = <A>(te: () => Promise<E.Either<Failure, A>>) => async (): Promise<Left<A>> => E.mapLeft(unavailable)(await te())
 
   /** What the store refuses for good was asked wrongly. */
   const asked = <A>(te: () => Promise<E.Either<Failure, A>>) => async (): Promise<Left<A>> => E.mapLeft((f: Failure) => f.retry ? unavailable(f) : { ...unavailable(f), notHandled: 'invalid' as const })(await te())
   const app: AnyApp = {
-    send: (draft, c = {}) => open(() => dispatch<Outcome>(draft, c, undefined, (outcome, _, { end }) => end(E.right(outcome)))),
+    send: (draft, c = {}) => open(() => dispatch<Outcome>(draft, c, undefined, (outcome, _, caller) => caller.end(E.right(outcome)))),
     answer: (r, draft, c = {}) => open(() => resolvers.includes(r)
       ? dispatch<E.Either<Rejection, unknown>>(draft, c, r.after ? [r.after] : [], (outcome, message, patience) => resolve(r, outcome, message, patience))
       : Promise.resolve(refuse('invalid', `the resolver of '${r.in[0]!.type}' is not among the functions`))),
@@ -97,7 +97,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
       if (E.isLeft(parsed)) return Promise.resolve(refuse('invalid', `'${q.name}': ${parsed.left.map(i => `${i.path === '' ? '' : `${i.path}: `}${i.message}`).join('; ')}`, { issues: parsed.left }))
       const ctx = contextOf({ id, source: d.name, type: q.name, subject: '', time: now, dataschema: '', data: args, correlationid: id, actor: c.actor, tenant: c.tenant }, q.name, runtime.log)
       if (q.allow?.(ctx, parsed.right) === false) return Promise.resolve(refuse('forbidden', `'${q.name}' is not allowed for ${c.actor === undefined ? 'an anonymous caller' : `'${c.actor}'`}`))
-      return waits.within(c.timeout ?? options.timeout, undefined, patience => readBack(() => q.lookup(parsed.right, ctx), data => q.answer(data, parsed.right), patience.end), c.signal)
+      return waits.within(c.timeout ?? options.timeout, undefined, caller => readBack(() => q.lookup(parsed.right, ctx), data => q.answer(data, parsed.right), answer => caller.end(answer)), c.signal)
     }),
     listen: (list, listener) => async () => E.mapLeft(unavailable)(await transport.subscribe({ name: `listen-${runtime.newId()}`, channels: list, broadcast: true }, {
       batch: async b => {

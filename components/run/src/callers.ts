@@ -5,13 +5,41 @@ import { parkedId } from './lane.js'
 import { waiting } from './waiting.js'
 
 type Left<A> = E.Either<NotHandled, A>
-/** A caller and its time limit: once it has its answer, all that waits for it is taken off. */
-export interface Patience<A> {
-  over: boolean
+/** The callers of a process: at most `buffer` of them are active, the next ones wait in `queue`. */
+interface Hall { active: number; readonly buffer: number; readonly queue: Set<AnyPatience>; leave(): void }
+/** Whatever answer it wants. */
+type AnyPatience = Pick<Patience<never>, 'over' | 'late' | 'stops' | 'begin' | 'end'>
+/** A caller and its time limit: once it has its answer, all that waits for it is taken off. A class, for there is one for every command. */
+export class Patience<A> {
+  over = false
   /** What it is told when its time is over, instead of `timeout`. */
-  late: NotHandled | undefined
-  stops: (() => void)[] | undefined
-  end(answer: Left<A>): void
+  late: NotHandled | undefined = undefined
+  stops: (() => void)[] | undefined = undefined
+  private inside = false
+  private readonly stop: () => void
+  constructor(private readonly hall: Hall, after: Runtime['after'], ms: number, private readonly commandId: string | undefined, private readonly task: (patience: Patience<A>) => void, private readonly resolve: (answer: Left<A>) => void) {
+    this.stop = after(ms, () => this.end(this.late ? E.left(this.late) : refuse('timeout', `no answer within ${ms} ms${commandId === undefined ? '' : '; send the same id again to learn the outcome'}`, { commandId })))
+  }
+  enter(): void {
+    const { hall } = this
+    if (hall.active < hall.buffer) return this.begin()
+    this.late = { notHandled: 'busy', message: `this process holds ${hall.buffer} callers already`, commandId: this.commandId }
+    hall.queue.add(this)
+  }
+  begin(): void {
+    this.inside = true
+    this.hall.active++
+    this.late = undefined
+    try { this.task(this) } catch (e) { this.end(refuse('failed', e instanceof Error ? e.message : String(e), { commandId: this.commandId })) }
+  }
+  end(answer: Left<A>): void {
+    if (this.over) return
+    this.over = true
+    this.stop()
+    if (this.stops) for (const call of this.stops) call()
+    this.resolve(answer)
+    if (this.inside) this.hall.leave(); else this.hall.queue.delete(this)
+  }
 }
 export const refuse = (notHandled: NotHandled['notHandled'], message: string, rest: Partial<NotHandled> = {}): E.Either<NotHandled, never> => E.left({ notHandled, message, ...rest })
 export const unavailable = (f: Failure): NotHandled => ({ notHandled: f.retry ? 'unavailable' : 'failed', message: f.failure })
@@ -22,16 +50,18 @@ interface ForProjection extends Waiting { readonly projector: AnyDecider; readon
 
 /** Those who wait for answers: outcomes and projections, whichever process makes them, with a time limit each. */
 export const callers = ({ store, transport, runtime, options }: { store: Store; transport: Transport; runtime: Runtime; options: Options }) => {
-  let active = 0
-  const idle: (() => void)[] = [], queue = new Map<() => void, (answer: E.Either<NotHandled, never>) => void>()
+  const idle: (() => void)[] = []
   let letting = false
   const next = (): void => { // in a loop: who begins may end at once
     if (letting) return
     letting = true
-    for (const begin of queue.keys()) { if (active >= options.buffer) break; queue.delete(begin); begin() }
+    for (const one of hall.queue) { if (hall.active >= hall.buffer) break; hall.queue.delete(one); one.begin() }
     letting = false
   }
-  const leave = (): void => { active--; next(); if (active === 0) for (const call of idle.splice(0)) call() }
+  const hall: Hall = {
+    active: 0, buffer: options.buffer, queue: new Set(),
+    leave: () => { hall.active--; if (hall.queue.size > 0) next(); if (hall.active === 0 && idle.length > 0) for (const call of idle.splice(0)) call() },
+  }
 
   const outcomes = waiting<ForOutcome>(runtime, options.poll, call => store.watch('outcome', call), async pending => {
     const list = [...pending], seen = await store.seen(list.map(p => ({ consumer: '', id: p.id })))()
@@ -72,14 +102,14 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
   })
   const settle = <A, P extends { readonly done: (r: Left<A>) => void }>(room: { remove(p: P): boolean }, p: P, r: Left<A>): void => { if (room.remove(p)) p.done(r) }
   /** Who could not even ask has not waited in vain. */
-  const lateOf = (patience: Patience<never>, commandId: string) => (why: Failure | undefined): void => { patience.late = why?.unavailable ? { ...unavailable(why), commandId } : undefined }
-  const wait = <P>(room: { add(p: P): void; remove(p: P): boolean }, p: P, patience: Patience<never>): void => {
+  const lateOf = (patience: AnyPatience, commandId: string) => (why: Failure | undefined): void => { patience.late = why?.unavailable ? { ...unavailable(why), commandId } : undefined }
+  const wait = <P>(room: { add(p: P): void; remove(p: P): boolean }, p: P, patience: AnyPatience): void => {
     if (patience.over) return // the caller has its answer
     ;(patience.stops ??= []).push(() => room.remove(p))
     room.add(p)
   }
   /** Where a relay publishes, it fills in how far the events reach. */
-  const relayed = async ({ commandId }: Outcome, patience: Patience<never>): Promise<readonly Reach[]> => {
+  const relayed = async ({ commandId }: Outcome, patience: AnyPatience): Promise<readonly Reach[]> => {
     for (let upTo: readonly Reach[] | undefined; ;) {
       await new Promise<void>(resolve => { runtime.after(options.poll, resolve) })
       if (patience.over) return []
@@ -91,13 +121,13 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
 
   return {
     /** Registered before it is published, so that an answer cannot be missed. */
-    outcome: (m: Message, handler: string, publish: () => Promise<E.Either<Failure, void>>, patience: Patience<never>, done: (r: Left<Mark>) => void): void => {
+    outcome: (m: Message, handler: string, publish: () => Promise<E.Either<Failure, void>>, patience: AnyPatience, done: (r: Left<Mark>) => void): void => {
       const p: ForOutcome = { id: m.id, handler, since: m.time, done, late: lateOf(patience, m.id) }
       wait(outcomes, p, patience)
       void publish().then(published => { if (E.isLeft(published)) settle(outcomes, p, E.left({ ...unavailable(published.left), commandId: m.id })) })
     },
     /** Until the projectors' checkpoints have reached the outcome's events. */
-    projected: (outcome: Outcome, projectors: readonly AnyDecider[], patience: Patience<never>, done: (r: Left<undefined>) => void): void => {
+    projected: (outcome: Outcome, projectors: readonly AnyDecider[], patience: AnyPatience, done: (r: Left<undefined>) => void): void => {
       const from = (n: number, upTo: readonly Reach[]): void => {
         if (n === projectors.length) return done(E.right(undefined))
         return wait(projections, { projector: projectors[n]!, outcome, upTo, late: lateOf(patience, outcome.commandId), done: r => E.isLeft(r) ? done(r) : from(n + 1, upTo) }, patience)
@@ -107,42 +137,23 @@ export const callers = ({ store, transport, runtime, options }: { store: Store; 
     },
     /** Runs a caller's task within its time. A process holds at most `buffer` of them; the next ones wait outside. */
     within: <A>(ms: number, commandId: string | undefined, task: (patience: Patience<A>) => void, signal?: Gone): Promise<Left<A>> => new Promise(resolve => {
-      let inside = false
-      const patience: Patience<A> = {
-        over: false, late: undefined, stops: undefined,
-        end: answer => {
-          if (patience.over) return
-          patience.over = true
-          stop()
-          if (patience.stops) for (const call of patience.stops) call()
-          resolve(answer)
-          if (inside) leave(); else queue.delete(begin)
-        },
-      }
-      const begin = (): void => {
-        inside = true
-        active++
-        patience.late = undefined
-        try { task(patience) } catch (e) { patience.end(refuse('failed', e instanceof Error ? e.message : String(e), { commandId })) }
-      }
-      const stop = runtime.after(ms, () => patience.end(patience.late ? E.left(patience.late) : refuse('timeout', `no answer within ${ms} ms${commandId === undefined ? '' : '; send the same id again to learn the outcome'}`, { commandId })))
+      const patience = new Patience(hall, runtime.after, ms, commandId, task, resolve)
       if (signal) {
         const gone = (): void => patience.end(refuse('timeout', 'the caller has gone', { commandId }))
         signal.addEventListener('abort', gone)
         patience.stops = [() => signal.removeEventListener('abort', gone)]
         if (signal.aborted) return gone()
       }
-      if (active < options.buffer) begin()
-      else { patience.late = { notHandled: 'busy', message: `this process holds ${options.buffer} callers already`, commandId }; queue.set(begin, patience.end) }
+      patience.enter()
     }),
-    idle: (): Promise<void> => active === 0 ? Promise.resolve() : new Promise(resolve => { idle.push(resolve) }),
+    idle: (): Promise<void> => hall.active === 0 ? Promise.resolve() : new Promise(resolve => { idle.push(resolve) }),
     pending: (): number => outcomes.size() + projections.size(),
     /** Nobody can be answered any more. */
     close: (): void => {
       const closing = refuse('unavailable', 'this process is closing; send the same id again')
       for (const p of outcomes.close()) p.done(closing)
       for (const p of projections.close()) p.done(closing)
-      for (const end of queue.values()) end(closing)
+      for (const one of hall.queue) one.end(closing)
     },
   }
 }

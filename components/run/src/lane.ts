@@ -14,7 +14,23 @@ export const parkedOf = (h: AnyDecider, message: Message, at: { channel: string;
   ...(message.type === '' ? { raw: String(message.data) } : { message }),
 })
 
-interface Laned extends Job { readonly queue: Queue<Laned> }
+/** A job of a lane, and what the lane knows of it. A class, and its key made when somebody asks: there is one for every message. */
+class Laned implements Job {
+  do: Job['do']; parked: Parked | undefined = undefined; first: boolean; attempts = 0; losses = 0; broke = 0; asks: Job['asks'] = undefined
+  /** Attempts that met an outage, and the failure for which it is given up. */
+  outages = 0; last: Failure | undefined = undefined
+  readonly slot: Slot | undefined; redrive: string | undefined
+  private spelled: string | undefined = undefined
+  constructor(readonly handler: AnyDecider, readonly message: Message, readonly channel: string, readonly ticket: Ticket, readonly queue: Queue<Laned>, private readonly settled: (job: Laned, result: Settled) => void) {
+    this.do = ticket.skip ? 'skip' : 'run'
+    this.first = ticket.redrive !== undefined || ticket.skip === true
+    this.slot = ticket.slot
+    this.redrive = ticket.redrive?.id
+  }
+  /** Bytes without a key hold none. */
+  get key(): string { return this.spelled ??= laneKey(this.handler.name, this.channel, this.message.type === '' && this.message.subject === '' ? this.message.id : this.message.subject) }
+  settle(result: Settled): void { this.settled(this, result) }
+}
 const shut: Settled = E.left({ failure: 'this process is closing', retry: true, fenced: true })
 /**
  * What one owning group has to do. A key whose message failed waits, in order, until
@@ -43,22 +59,22 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit }: 
     for (const job of behind.toReversed()) job.queue.jobs.unshift(job) // what came later of this key stands in its queue already
     lined.kick()
   }
-  const end = (job: Job, { done, skip }: Ticket, result: Settled): void => {
+  const end = (job: Laned, result: Settled): void => {
+    const { done, skip } = job.ticket
     if (job.first && job.redrive === undefined && !skip) { job.first = false; release(job.key) }
     open--
     done?.(result)
-    if (open === 0) for (const call of idle.splice(0)) call()
+    if (open === 0 && idle.length > 0) for (const call of idle.splice(0)) call()
   }
 
-  const settled = (job: Laned, ticket: Ticket, why: { last?: Failure; away: number }, result: Settled): void => {
+  const settled = (job: Laned, result: Settled): void => {
     if (E.isRight(result)) {
-      for (const other of away) { retries.get(other)?.(); retries.delete(other); submit(other) } // what was away is back: nobody waits out his backoff
-      away.clear()
+      for (const other of away) { away.delete(other); retries.get(other)?.(); retries.delete(other); submit(other) } // what was away is back: nobody waits out his backoff
       if (job.do === 'park' && job.parked!.state !== 'failed') held.set(job.key, job.parked!.partition)
-      return end(job, ticket, why.last ? E.left(why.last) : result)
+      return end(job, job.last ? E.left(job.last) : result)
     }
-    const failure = result.left, { redrive } = ticket
-    if (failure.fenced || closed) return end(job, ticket, E.left({ ...failure, fenced: true }))
+    const failure = result.left, { redrive } = job.ticket
+    if (failure.fenced || closed) return end(job, E.left({ ...failure, fenced: true }))
     if (!job.first) {
       const behind = waiting.get(job.key)
       if (behind) { behind.push(job); return undefined }
@@ -66,17 +82,17 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit }: 
       job.first = true
     }
     const times = job.handler.settings.retry?.times ?? options.retries, patient = failure.unavailable === true && (job.slot !== undefined || redrive !== undefined)
-    if (job.do !== 'run' && job.attempts + why.away === 0) runtime.log('error', `'${job.handler.name}' cannot ${job.do === 'park' ? 'park' : 'go past'} '${job.message.type}' ${job.message.id}, and tries again: ${failure.failure}`)
-    if (patient) why.away++; else job.attempts++ // an outage is no message's fault: nothing parks for it, however long it takes
+    if (job.do !== 'run' && job.attempts + job.outages === 0) runtime.log('error', `'${job.handler.name}' cannot ${job.do === 'park' ? 'park' : 'go past'} '${job.message.type}' ${job.message.id}, and tries again: ${failure.failure}`)
+    if (patient) job.outages++; else job.attempts++ // an outage is no message's fault: nothing parks for it, however long it takes
     if (job.do !== 'run' || patient || (failure.retry && redrive === undefined && job.attempts <= times)) {
       job.losses = 0
       if (patient) away.add(job)
-      retries.set(job, runtime.after(runtime.random() * Math.min(options.backoffCap, options.backoffBase * 2 ** (job.attempts + why.away - 1)), () => { retries.delete(job); away.delete(job); submit(job) }))
+      retries.set(job, runtime.after(runtime.random() * Math.min(options.backoffCap, options.backoffBase * 2 ** (job.attempts + job.outages - 1)), () => { retries.delete(job); away.delete(job); submit(job) }))
       return undefined
     }
-    if (failure.unavailable && !job.slot && redrive === undefined) return end(job, ticket, result) // its caller is told, and may send the id again
-    if (job.handler.settings.each === 'instance') { runtime.log('error', `'${job.handler.name}' gave up: ${failure.failure}`, { message: job.message.id }); return end(job, ticket, result) }
-    why.last = failure
+    if (failure.unavailable && !job.slot && redrive === undefined) return end(job, result) // its caller is told, and may send the id again
+    if (job.handler.settings.each === 'instance') { runtime.log('error', `'${job.handler.name}' gave up: ${failure.failure}`, { message: job.message.id }); return end(job, result) }
+    job.last = failure
     job.do = 'park'
     job.parked = parkedOf(job.handler, job.message, job.slot?.track.of ?? redrive ?? { channel: job.handler.in[0]!.channel.channel, partition: '' }, job.handler.kind === 'command' ? 'failed' : 'parked', failure.failure, job.attempts + (redrive?.attempts ?? 0), runtime.now())
     runtime.log('warn', `'${job.handler.name}' ${job.parked.state === 'failed' ? 'answered failed to' : 'parked'} '${job.message.type}' ${job.message.id} after ${job.parked.attempts} attempts: ${failure.failure}`, { correlationid: job.message.correlationid })
@@ -88,14 +104,9 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit }: 
     held, block, release,
     blocked: (key: string): boolean => waiting.has(key),
     take: (handler: AnyDecider, message: Message, channel: string, ticket: Ticket): void => {
-      const why: { last?: Failure; away: number } = { away: 0 }, { unfit } = ticket
-      const job: Laned = {
-        // what is unfit fails in its turn, behind all before it of its key; bytes without a key hold none
-        handler: unfit === undefined ? handler : { ...handler, lookup: () => { throw { failure: unfit, retry: false } satisfies Failure } }, message,
-        key: laneKey(handler.name, channel, message.type === '' && message.subject === '' ? message.id : message.subject),
-        slot: ticket.slot, do: ticket.skip ? 'skip' : 'run', parked: undefined, attempts: 0, losses: 0, broke: 0,
-        first: ticket.redrive !== undefined || ticket.skip === true, redrive: ticket.redrive?.id, asks: undefined, queue: lined.of(ticket.slot?.at.partition ?? ticket.redrive?.partition ?? ticket.partition, message.subject), settle: result => settled(job, ticket, why, result),
-      }
+      const { unfit, slot, redrive, partition } = ticket, queue = lined.of(slot?.at.partition ?? redrive?.partition ?? partition, message.subject)
+      // what is unfit fails in its turn, behind all before it of its key
+      const job = new Laned(unfit === undefined ? handler : { ...handler, lookup: () => { throw { failure: unfit, retry: false } satisfies Failure } }, message, channel, ticket, queue, settled)
       open++
       submit(job)
     },
