@@ -1,54 +1,17 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { askedOf } from './arguments.mjs'
 import { build } from './build.mjs'
-import { nearest } from './nearest.mjs'
 import { lasting } from './needs/lasting.mjs'
 import { migrated } from './needs/migrated.mjs'
-import { manifestOf, provided } from './needs/needs.mjs'
+import { provided } from './needs/needs.mjs'
 import { portFault } from './needs/port.mjs'
 import { saysAll } from './needs/told.mjs'
-import { root, workspaces } from './workspaces.mjs'
+import { processFault, runOnly, runSplit } from './processes.mjs'
+import { root } from './workspaces.mjs'
 
-const standard = 'gql-postgres', inMemory = 'gql-async', forFiles = 'basic-async'
-
-const projects = workspaces().map(({ dir }) => dir)
-  .filter(dir => dir.startsWith('projects/') && existsSync(join(root, dir, 'src/main.ts')))
-  .map(dir => dir.slice('projects/'.length))
-
-const help = `Runs a project of this repository, built first where that is needed.
-
-  npm start                                  ${standard}: GraphQL at http://127.0.0.1:4000/graphql, on a PostgreSQL that comes with it
-  npm start -- --fresh                       the same with no data; else they survive, in projects/${standard}/.data
-  PORT=5000 npm start                        at another port; 0 takes a free one. A second process shares the data of the first
-  DATABASE_URL=postgres://… npm start        on a database of yours, after: DATABASE_URL=postgres://… npx lowtide migrate --project ${standard}
-  npm start ${inMemory}                        GraphQL in memory
-  npm start ${forFiles} -- customers.csv     the customers of a file
-  npm start <project> -- [arguments]         a project; relative paths start where npm was called
-
-LOWTIDE_DATA=<folder> keeps the data of servers that come with a project below that folder.
-
-projects: ${projects.join(', ') || '(none)'}`
-
-const unknown = name => {
-  const near = nearest(name, projects)
-  const file = existsSync(join(process.env.INIT_CWD ?? process.cwd(), name))
-  return [
-    `npm start: there is no project '${name}'; the projects are: ${projects.join(', ') || '(none)'}.`,
-    ...(near ? [`Did you mean 'npm start ${near}'?`] : []),
-    ...(file ? [`To give the file to a project: npm start ${forFiles} -- ${name}`] : []),
-  ].join('\n')
-}
-
-const helps = ['--help', '-h']
-const tooMuch = (project, args, empties) => {
-  const call = project === standard ? 'npm start' : `npm start ${project}`, near = args.map(arg => nearest(arg, [...empties ? ['--fresh'] : [], '--help'])).find(Boolean)
-  return [
-    `npm start: ${project} takes no arguments${empties ? ' but --fresh' : ''}, found '${args.join(' ')}'; its port is in the environment: PORT=5000 ${call}`,
-    ...(near ? [`Did you mean '${call} -- ${near}'?`] : []),
-  ].join('\n')
-}
-const nothingToEmpty = project => `npm start: ${project} keeps no data that --fresh could empty`
+const asked = askedOf(process.argv.slice(2))
 
 /** Ends before anything has begun. */
 const refuse = (code, text) => {
@@ -57,21 +20,9 @@ const refuse = (code, text) => {
 }
 const fail = error => {
   if (!saysAll(error)) throw error
-  const migrate = error.code === 'SHELL' && /'lowtide migrate'/.test(error.message) ? `\nHere that is: npx lowtide migrate --project ${asked.project}` : ''
+  const migrate = /'lowtide migrate'/.test(error.message) ? `\nHere that is: npx lowtide migrate --project ${asked.project}` : ''
   refuse(1, `npm start: ${error.message}${migrate}`)
 }
-
-/** What is asked for: a project, its arguments, and whether its data shall be emptied first. */
-const askedOf = given => {
-  const [first, ...rest] = given, named = first !== undefined && !first.startsWith('-'), project = named ? first : standard, all = named ? rest : given
-  if (!projects.includes(project)) return { fault: unknown(project) }
-  const { needs, takes } = manifestOf(project), empties = needs.length > 0, args = empties ? all.filter(arg => arg !== '--fresh') : all
-  if (!takes && args.join() === '--fresh') return { fault: nothingToEmpty(project) }
-  if (!takes && args.length > 0) return args.some(arg => helps.includes(arg)) ? { help } : { fault: tooMuch(project, args, empties) }
-  return { project, args, needs, serves: !takes, fresh: empties && (args.length < all.length || process.env.npm_config_fresh === 'true') } // `npm start --fresh`: npm takes it for its own
-}
-
-const given = process.argv.slice(2), asked = helps.includes(given[0]) ? { help } : askedOf(given)
 
 const say = text => console.error(text)
 /** Only for somebody who waits at a terminal. */
@@ -89,8 +40,8 @@ const ready = async ({ project, main, fresh }, life) => {
   }
 }
 
-const begin = async ({ project, args, needs, serves, fresh }) => {
-  const port = serves && needs.length > 0 ? await portFault() : undefined
+const begin = async ({ project, args, needs, serves, fresh, split, only, json }) => {
+  const port = serves && needs.length > 0 && only === undefined ? await portFault() : undefined // one that is run by hand may have no front; its front tells it
   if (port !== undefined) return refuse(1, `npm start: ${port}`)
   const main = join(root, 'projects', project, 'dist/main.js'), servers = needs.length > 0 ? ['components/servers', 'components/cli'] : [] // whoever has a server asks 'npx lowtide' about it
   try { await build([`projects/${project}`, ...servers], existsSync(main) ? {} : { patience: 0 }) } catch (error) { return refuse(1, `npm start: ${error.message}`) }
@@ -98,6 +49,9 @@ const begin = async ({ project, args, needs, serves, fresh }) => {
   // The project takes over this process, so that signals, terminal, standard input and exit code are its own.
   process.argv = [process.execPath, main, ...args]
   process.setSourceMapsEnabled(true)
+  const inProcesses = split || only !== undefined, fault = inProcesses ? await processFault({ project, main, only }).catch(fail) : undefined
+  if (process.exitCode) return
+  if (fault !== undefined) return refuse(2, `npm start: ${fault}`)
   const life = needs.length > 0 ? lasting() : undefined
   try {
     if (life) {
@@ -106,7 +60,9 @@ const begin = async ({ project, args, needs, serves, fresh }) => {
       life.begins()
     }
     process.chdir(process.env.INIT_CWD ?? process.cwd())
-    await import(pathToFileURL(main).href)
+    if (split) await runSplit({ main, json, say })
+    else if (only !== undefined) await runOnly({ main, only, json })
+    else await import(pathToFileURL(main).href)
   } catch (error) { fail(error) }
 }
 

@@ -4,6 +4,9 @@ import { dataFolder, shown } from './data-folder.mjs'
 import { isFree } from './port.mjs'
 import { told } from './told.mjs'
 
+/** What a main is given that is only read: nobody serves there. */
+export const standIn = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }
+
 /** Milliseconds: how long somebody else's start is waited for, and somebody else's end; how often a server that others run is looked for. */
 const patience = 20_000, ending = 5_000, glance = 500
 const pause = ms => new Promise(resolve => { setTimeout(resolve, ms) })

@@ -1,5 +1,5 @@
 import type { AnyHandler, Message, Runtime } from '@lowtide/core'
-import type { Front, Intake } from '@lowtide/run'
+import type { Front, Intake, Started } from '@lowtide/run'
 import { GraphQLError, type GraphQLSchema } from 'graphql'
 import { createYoga } from 'graphql-yoga'
 import { createServer } from 'node:http'
@@ -56,7 +56,7 @@ export const graphql = (o: Options): Front => {
 }
 
 interface Starting { readonly intake: Intake; readonly runtime: Runtime; readonly functions: readonly AnyHandler[]; readonly o: Options; readonly n: Limits; readonly production: boolean; readonly path: string; readonly host: string; readonly port: number }
-const start = async ({ intake, runtime, functions, o, n, production, path, host, port }: Starting): Promise<{ close(): Promise<void> }> => {
+const start = async ({ intake, runtime, functions, o, n, production, path, host, port }: Starting): Promise<Started> => {
   const schema = schemaOf(o), named = namesOf(functions), mask = masking(runtime, production), mine = masked(mask, production)
   const heard = Object.keys(schema.getSubscriptionType()?.getFields() ?? {}).map(name => named.events.get(name)!.channel)
   const events = hub(intake, [...new Map(heard.map(c => [c.channel, c])).values()], n, mask)
@@ -99,5 +99,5 @@ const start = async ({ intake, runtime, functions, o, n, production, path, host,
     let stop = runtime.after(n.grace, () => { giveUp(); stop = runtime.after(lastWords, () => server.closeAllConnections()) })
     await closed.finally(() => { stop(); stopSweep() })
   }
-  return { close: () => closing ??= close() }
+  return { port: address.port, close: () => closing ??= close() }
 }

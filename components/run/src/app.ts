@@ -2,7 +2,7 @@ import {
   type AnyDecider, type AnyResolver, type Executing, type Failure, type Lookups, type Message, type Outcome, type Parked, type Rejection,
   type Runtime, type Then, contextOf, executor,
 } from '@lowtide/core'
-import type { Front, NotHandled } from './front.js'
+import type { Front, NotHandled, Started } from './front.js'
 import type { AnyApp } from './deployment.js'
 import { type AnyDeployment, groupsOf, isDecider, isQuery, isResolver, nearest } from './wiring.js'
 import * as E from 'fp-ts/lib/Either.js'
@@ -114,6 +114,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
       redrive: id => asked(store.unpark(id, 'redrive')), discard: id => asked(store.unpark(id, 'discard')),
     },
     rebuild: h => open(() => rebuild({ ...env, store, handlers: groupsOf(deciders).find(g => g.includes(h)) ?? [], runtime })),
+    get port() { return started.find(f => f.port !== undefined)?.port },
     describe: () => describe(d), state: () => closing ? 'closing' : reachable ? 'ready' : 'unavailable',
     close: () => closing ??= (async () => {
       const until = runtime.now() + options.grace // for all steps together
@@ -130,7 +131,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
     })(),
   }
   void look()
-  const started: { close(): Promise<void> }[] = []
+  const started: Started[] = []
   try { for (const f of fronts) started.push(await f.start(app, runtime, d.functions)) } catch (e) { await app.close(); throw e }
   return app
 }

@@ -19,6 +19,8 @@ export interface AnyApp extends Intake {
   }
   /** Makes the tables of this handler's group anew from history, by `write` alone, while the old rows serve; answers with the number of events. */
   rebuild(handler: AnyDecider): TaskEither<NotHandled, number>
+  /** Where the front of this process listens, if it has one that does. */
+  readonly port: number | undefined
   /** What runs here, what the shell guarantees, and every number in force. */
   describe(): Description
   /** Intake stops, work in flight ends. Safe twice. */

@@ -22,5 +22,7 @@ export interface Intake {
   /** Whether it can serve: `unavailable` while the store does not answer, which is asked at every poll. */
   state(): 'ready' | 'unavailable' | 'closing'
 }
+/** A front that has started; `port`: where it listens, if it does. */
+export interface Started { readonly port?: number | undefined; close(): Promise<void> }
 /** A way in: starts over the app of its process. `faults` are reported at start with those of wiring. */
-export interface Front { readonly front: string; faults(functions: readonly AnyHandler[]): readonly string[]; start(intake: Intake, runtime: Runtime, functions: readonly AnyHandler[]): Promise<{ close(): Promise<void> }> }
+export interface Front { readonly front: string; faults(functions: readonly AnyHandler[]): readonly string[]; start(intake: Intake, runtime: Runtime, functions: readonly AnyHandler[]): Promise<Started> }

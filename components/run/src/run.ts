@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type Runtime, uuidOf } from '@lowtide/core'
 import { start } from './app.js'
 import type { AnyApp, App, Deployment } from './deployment.js'
+import { atTheDoor } from './door.js'
 
 /** So many times in a row the next batch follows at once; then timers and sockets have their turn. */
 const breath = 64
@@ -27,11 +28,6 @@ export const system: Runtime = {
 
 /** Milliseconds for which the process stays once all is closed: a terminal's Ctrl-C comes twice through npm, and the second signal would kill it, with another exit code. */
 const late = 100
-/**
- * The name of a door in `globalThis`. Where a function stands there, `run` gives it the deployment and starts nothing, so a program that imports a
- * project's main (as `lowtide` does) reads what it would run. A registered symbol: each copy of this package knows the same one.
- */
-const door: unique symbol = Symbol.for('lowtide.deployment')
 /** A shell that cannot start, or what the system refuses, as a port in use: the message says all. */
 const saysAll = (e: unknown): e is Error => e instanceof Error && (('code' in e && e.code === 'SHELL') || (e.cause instanceof Error && 'syscall' in e.cause))
 /** Where nobody catches it, which Node knows at the end of this turn, the process ends with the message alone: a stack would bury it. */
@@ -55,8 +51,8 @@ const never = new Promise<never>(() => {})
  * @example const app = await run(deployment({ functions: [functions], shell: memory(), processes: { all: [inviteCustomer] } }))
  */
 export const run = async <H, P extends string>(d: Deployment<H, P>, o: { readonly only?: string | undefined; readonly runtime?: Runtime; readonly signals?: boolean } = {}): Promise<App<H>> => {
-  const { [door]: take } = globalThis as { readonly [door]?: unknown }
-  if (typeof take === 'function') { take(d); return never }
+  const take = atTheDoor()
+  if (take) { take(d); return never }
   let app: AnyApp | undefined, asked = false
   const off = (): void => { process.off('SIGINT', stop).off('SIGTERM', stop) }
   const stop = (): void => { asked = true; void app?.close().finally(() => { setTimeout(off, late) }) }
