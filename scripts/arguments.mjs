@@ -40,10 +40,10 @@ const unknown = name => {
 const helps = ['--help', '-h']
 const callOf = project => project === standard ? 'npm start' : `npm start ${project}`
 const tooMuch = (project, args, empties) => {
-  const call = callOf(project), near = args.map(arg => nearest(arg, [...empties ? ['--fresh', '--split', '--only', '--json'] : [], '--help'])).find(Boolean)
+  const call = callOf(project), near = args.map(arg => nearest(arg.replace(/^-+/, ''), [...empties ? ['fresh', 'split', 'only', 'json'] : [], 'help'])).find(Boolean)
   return [
     `npm start: ${project} takes no arguments${empties ? ' but --fresh, --split, --only <process> and --json' : ''}, found '${args.join(' ')}'; its port is in the environment: PORT=5000 ${call}`,
-    ...(near ? [`Did you mean '${call} -- ${near}${near === '--only' ? ' <process>' : ''}'?`] : []),
+    ...(near ? [`Did you mean '${call} -- --${near}${near === 'only' ? ' <process>' : ''}'?`] : []),
   ].join('\n')
 }
 

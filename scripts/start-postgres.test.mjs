@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { freshDatabase, postgres } from '@lowtide/servers'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { running, serving } from './terminal.mjs'
+import { call, invite, lives, running, serving, until } from './terminal.mjs'
 import { root } from './workspaces.mjs'
 
 const test = suite('npm start, with a PostgreSQL of its own')
@@ -18,13 +18,6 @@ const place = () => {
   chmodSync(folder, 0o755)
   places.push(folder)
   return folder
-}
-const until = async (what, condition) => {
-  for (const begun = Date.now(); ; await new Promise(resolve => { setTimeout(resolve, 20) })) {
-    const found = await condition()
-    if (found) return found
-    if (Date.now() - begun > 20_000) throw new Error(`waited 20 s for ${what}, in vain`)
-  }
 }
 let copied
 /** This Node where any user can run it: that of a version manager may lie in a home folder. */
@@ -47,15 +40,12 @@ const lowtide = (data, ...args) => begun([join(root, 'node_modules/.bin/lowtide'
 const urlOf = async p => (await p.prints(serving))[1]
 /** The server's first process, by the file that it keeps in its data. */
 const serverOf = folder => Number(readFileSync(join(folder, 'data/postmaster.pid'), 'utf8').split('\n')[0])
-const lives = pid => { try { return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8')) } catch { return false } }
 const gone = pid => until(`the end of server ${pid}`, () => !lives(pid))
 const ends = async (p, signal = 'SIGTERM') => {
   p.child.kill(signal)
   const { code, stderr } = await p.ended
   assert.is(code, 0, stderr)
 }
-const call = async (url, query, headers = {}) => (await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify({ query }) })).json()
-const invite = (url, email, headers) => call(url, `mutation { InviteCustomer(email: "${email}") { id email } }`, headers)
 const emails = async url => (await call(url, '{ Customers(first: 100) { edges { node { email } } } }')).data.Customers.edges.map(({ node }) => node.email).toSorted()
 
 test.after(() => {

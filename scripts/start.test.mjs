@@ -67,7 +67,7 @@ test('a project with standard input', async () => {
 test('help', async () => {
   for (const args of [['--help'], ['-h'], ['gql-async', '--help'], ['--fresh', '-h']]) {
     const { code, stdout, stderr } = await start(args)
-    assert.match(stdout, /^Runs a project[^]*npm start +gql-postgres[^]*npm start -- --fresh[^]*DATABASE_URL=postgres[^]*npm start gql-async[^]*npm start basic-async -- customers\.csv[^]*projects: basic-async, gql-async, gql-postgres\n$/)
+    assert.match(stdout, /^Runs a project[^]*npm start +gql-postgres[^]*npm start -- --fresh[^]*npm start -- --split[^]*npm start -- --only handlers[^]*DATABASE_URL=postgres[^]*npm start gql-async[^]*npm start basic-async -- customers\.csv[^]*projects: basic-async, gql-async, gql-postgres\n$/)
     assert.equal([code, stderr], [0, ''])
   }
 })
@@ -75,10 +75,15 @@ test('help', async () => {
 for (const [args, expected] of [
   [['gql-asnyc'], `npm start: there is no project 'gql-asnyc'; the projects are: basic-async, gql-async, gql-postgres.\nDid you mean 'npm start gql-async'?\n`],
   [['package.json'], `npm start: there is no project 'package.json'; the projects are: basic-async, gql-async, gql-postgres.\nTo give the file to a project: npm start basic-async -- package.json\n`],
-  [['--port', '5000'], `npm start: gql-postgres takes no arguments but --fresh, found '--port 5000'; its port is in the environment: PORT=5000 npm start\n`],
+  [['--port', '5000'], `npm start: gql-postgres takes no arguments but --fresh, --split, --only <process> and --json, found '--port 5000'; its port is in the environment: PORT=5000 npm start\n`],
   [['gql-async', 'a.csv'], `npm start: gql-async takes no arguments, found 'a.csv'; its port is in the environment: PORT=5000 npm start gql-async\n`],
-  [['--frehs'], `npm start: gql-postgres takes no arguments but --fresh, found '--frehs'; its port is in the environment: PORT=5000 npm start\nDid you mean 'npm start -- --fresh'?\n`],
-  [['gql-postgres', '--fresh', '--hepl'], `npm start: gql-postgres takes no arguments but --fresh, found '--hepl'; its port is in the environment: PORT=5000 npm start\nDid you mean 'npm start -- --help'?\n`],
+  [['--frehs'], `npm start: gql-postgres takes no arguments but --fresh, --split, --only <process> and --json, found '--frehs'; its port is in the environment: PORT=5000 npm start\nDid you mean 'npm start -- --fresh'?\n`],
+  [['gql-postgres', '--fresh', '--hepl'], `npm start: gql-postgres takes no arguments but --fresh, --split, --only <process> and --json, found '--hepl'; its port is in the environment: PORT=5000 npm start\nDid you mean 'npm start -- --help'?\n`],
+  [['--slpit'], `npm start: gql-postgres takes no arguments but --fresh, --split, --only <process> and --json, found '--slpit'; its port is in the environment: PORT=5000 npm start\nDid you mean 'npm start -- --split'?\n`],
+  [['--only'], "npm start: --only: expected the name of a process, found none; as in: npm start -- --only handlers\n"],
+  [['--split', '--only=front'], 'npm start: found --split, which starts all processes, and --only, which starts one of them; give one of the two\n'],
+  [['--json'], 'npm start: --json tells of processes; give it with --split or --only, as in: npm start -- --split --json\n'],
+  ...[['--split'], ['--only', 'handlers']].map(args => [['gql-async', ...args], "npm start: gql-async runs in one process only: what its shell 'memory' holds is in the memory of that one, where no other finds it (its guarantee 'scaleOut' is 'one process', expected 'processes'); start it as a whole\n"]),
   [['gql-async', '--fresh'], 'npm start: gql-async keeps no data that --fresh could empty\n'],
 ]) test(`npm start ${args.join(' ')}`, async () => assert.equal(await start(args), { code: 2, stdout: '', stderr: expected }))
 

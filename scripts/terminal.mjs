@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { root } from './workspaces.mjs'
 
 // What the tests of these scripts share: processes as somebody at a terminal sees them.
@@ -21,3 +22,15 @@ export const running = (command, args, env = {}, { cwd = root, ...options } = {}
   return { child, ended, prints, said }
 }
 export const serving = /Lowtide serves GraphQL at (http:\S+)/
+
+export const until = async (what, condition) => {
+  for (const begun = Date.now(); ; await new Promise(resolve => { setTimeout(resolve, 20) })) {
+    const found = await condition()
+    if (found) return found
+    if (Date.now() - begun > 20_000) throw new Error(`waited 20 s for ${what}, in vain`)
+  }
+}
+export const lives = pid => { try { return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8')) } catch { return false } }
+
+export const call = async (url, query, headers = {}) => (await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify({ query }) })).json()
+export const invite = (url, email, headers) => call(url, `mutation { InviteCustomer(email: "${email}") { id email } }`, headers)
