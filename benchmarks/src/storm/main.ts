@@ -11,6 +11,7 @@ const main = async (): Promise<void> => {
     options: {
       messages: { value: 'number', about: 'transfers that are sent; default 10000' }, seed: { value: 'number', about: 'of the schedule and of what is sent; default: one by chance, which the result names' },
       seconds: { value: 'number', about: 'after so many nothing new is sent; default: until all messages are' }, patience: { value: 'number', about: 'seconds without progress after which what is left counts as stuck; default 40' },
+      split: { about: 'each worker runs only the handler of commands, or only what follows its events' },
       json: { about: 'nothing but the result' }, sabotage: { value: 'saboteur', about: 'breaks one thing, which the storm must notice' },
     },
     more: `saboteurs: ${Object.keys(saboteurs).map(name => `'${name}'`).join(', ')}`,
@@ -27,7 +28,7 @@ const main = async (): Promise<void> => {
   if (named !== 'postgres') throw new Misuse(`there is no storm for '${named}'${nearest(named, ['postgres'])}`)
   if (sabotage !== undefined && !Object.hasOwn(saboteurs, sabotage)) throw new Misuse(`there is no saboteur '${sabotage}'${nearest(sabotage, Object.keys(saboteurs))}`)
   const messages = whole('messages') ?? 10_000, seed = whole('seed') ?? 1 + Math.floor(Math.random() * 1_000_000)
-  const { result, failed, faults, folder } = await storm({ messages, seed, seconds: whole('seconds'), patience: whole('patience'), sabotage, tell: told })
+  const { result, failed, faults, folder } = await storm({ messages, seed, seconds: whole('seconds'), patience: whole('patience'), sabotage, split: options.split, tell: told })
   for (const fault of faults) console.error(fault)
   if (folder !== undefined) console.error(`what the processes told and wrote is in ${folder}`)
   console.log(JSON.stringify(result))

@@ -5,10 +5,10 @@ import { count, follow, functions, total, transfer } from './functions.js'
 /** Short, so that a storm sees many owners. */
 export const options = { lease: 1_500, poll: 100, backoffCap: 500, partitions: 8 }
 
-/** `front` has no handler: what it sends is published. `teller` decides what it sends, and what others publish. */
+/** `front` has no handler: what it sends is published. `teller` decides what it sends, and what others publish. A storm has workers, or, where it is split, `handlers` and `projector`s instead. */
 export const planOf = (shell: Shell) => deployment({
   name: 'storm', functions: [functions], shell, options,
-  processes: { front: [], teller: [transfer], worker: [transfer, total, follow, count] },
+  processes: { front: [], teller: [transfer], worker: [transfer, total, follow, count], handlers: [transfer], projector: [total, follow, count] },
 })
 /** Makes the schema. */
 export const prepare = async (shell: Shell): Promise<void> => {

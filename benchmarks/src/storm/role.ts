@@ -2,7 +2,7 @@
 export interface Role {
   /** Of its notes and its acknowledgements. */
   readonly name: string
-  readonly process: 'front' | 'teller' | 'worker'
+  readonly process: 'front' | 'teller' | 'worker' | 'handlers' | 'projector'
   readonly url: string; readonly schema: string; readonly folder: string
   readonly sabotage?: string | undefined
   /** What it sends; a worker sends nothing. */

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { scheduleOf } from './chaos.js'
+import { type Event, scheduleOf } from './chaos.js'
 import { storm } from './storm.js'
 
 const test = suite('a storm over Postgres')
@@ -12,6 +12,17 @@ test('loses nothing, doubles nothing, leaves nothing and keeps the order', async
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
   assert.not(failed, `${JSON.stringify(result)}\n${faults.join('\n')}`)
   assert.equal(faults.filter(fault => !fault.startsWith('missed')), [], `the seed ${result.seed} repeats it`) // on a busy machine a boundary may be missed; that it hit enough, the storm says itself
+})
+
+test('split: workers decide, or follow, and none does both', async () => {
+  const schedule: readonly Event[] = [
+    { at: 40, whom: 0, blow: 'kill a worker' }, { at: 80, whom: 0.3, blow: 'kill a worker' }, { at: 120, whom: 0, boundary: 'before the answer' }, { at: 160, whom: 0.9, blow: 'kill a worker' },
+  ]
+  const { result: { seed, lost, twice, stuck, disordered, kills, killedInCommit, messages }, faults, folder } = await storm({ messages: 400, seed: 1 + Math.floor(Math.random() * 1_000_000), split: true, schedule })
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+  assert.equal(faults, [], `the seed ${seed} repeats it`)
+  assert.equal({ lost, twice, stuck, disordered, messages }, { lost: 0, twice: 0, stuck: 0, disordered: 0, messages: 400 })
+  assert.ok(kills >= schedule.length && killedInCommit === 1, `${kills} kills, ${killedInCommit} in a commit`)
 })
 
 test('has one schedule a seed', () => {

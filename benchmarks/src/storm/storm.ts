@@ -20,6 +20,7 @@ export interface StormOptions {
   readonly messages: number; readonly seed: number
   /** After so many, producers send nothing new. */ readonly seconds?: number | undefined
   /** What one worker does wrong. */ readonly sabotage?: string | undefined
+  /** Each worker decides commands, or follows their events; none does both. */ readonly split?: boolean | undefined
   /** Seconds without any progress after which the rest counts as stuck; default 40. */ readonly patience?: number | undefined
   /** Default: that of the seed. */ readonly schedule?: readonly Event[]
   readonly tell?: (line: string) => void
@@ -36,7 +37,7 @@ const fill = async (sql: Plain): Promise<void> => {
 }
 
 /** Producers and workers of a ledger, each a process, while everything around them is killed; then the books are audited. */
-export const storm = async ({ messages, seed, seconds = Infinity, sabotage, patience = 40, schedule = scheduleOf(seed, messages), tell = () => {} }: StormOptions): Promise<Stormed> => {
+export const storm = async ({ messages, seed, seconds = Infinity, sabotage, split = false, patience = 40, schedule = scheduleOf(seed, messages), tell = () => {} }: StormOptions): Promise<Stormed> => {
   const folder = mkdtempSync(join(tmpdir(), 'lowtide-storm-')), db = await server({ settings: { max_connections: 150 } }), sql = plain(db.url), members = new Set<Member>()
   const did = { kills: 0, killedInCommit: 0, ended: 0 }, missed: string[] = [], orders = Math.ceil(messages / producers)
   let victims = 0
@@ -45,7 +46,8 @@ export const storm = async ({ messages, seed, seconds = Infinity, sabotage, pati
     members.add(one)
     return one
   }
-  const worker = (i: number, url = db.url): Member => joined({ name: `worker-${i}`, process: 'worker', url, ...(sabotage !== undefined && (i === 0 || saboteurs[sabotage]!.everywhere) && { sabotage }) })
+  const kinds = split ? ['handlers', 'projector'] as const : ['worker'] as const
+  const worker = (i: number, url = db.url, process = kinds[i % kinds.length]!): Member => joined({ name: `worker-${i}`, process, url, ...(sabotage !== undefined && (i < kinds.length || saboteurs[sabotage]!.everywhere) && { sabotage }) })
   try {
     await prepare(postgres({ url: db.url, schema }))
     await fill(sql)
@@ -62,7 +64,7 @@ export const storm = async ({ messages, seed, seconds = Infinity, sabotage, pati
     const strike = async (event: Event): Promise<void> => {
       const one = <A>(list: readonly A[]): A => list[Math.floor(event.whom * list.length)]!
       if ('boundary' in event) {
-        const why = await killAt(event.boundary, { url: db.url, schema, sql, lease: options.lease, fenced: name => sumOf(folder, 'fenced', name) > 0, worker: url => worker(1_000 + victims++, url) })
+        const why = await killAt(event.boundary, { url: db.url, schema, sql, lease: options.lease, fenced: name => sumOf(folder, 'fenced', name) > 0, worker: url => worker(1_000 + victims++, url, kinds[0]) }) // which marks commands
         if (why !== undefined) { missed.push(`missed '${event.boundary}': ${why}`); return }
         if (event.boundary !== 'after the lease') did.kills++
         if (inCommit.includes(event.boundary)) did.killedInCommit++
