@@ -9,6 +9,7 @@ import { inspect } from './schema/start.js'
 import { failure } from './server/failure.js'
 import { store } from './store/store.js'
 import { transport } from './log/transport.js'
+import { roleOf } from './roles/grants.js'
 import { verbs } from './schema/verbs.js'
 
 export { guarantees }
@@ -44,11 +45,11 @@ export const postgres = ({ url, schema = 'lowtide', connections = 10, lockTimeou
     open: plan => async () => {
       const { tables, runtime, options } = plan, wrong = wrongTerms(retention, plan)
       if (wrong.length > 0) return E.left(failure(`cannot open schema '${schema}': ${wrong.join('; ')}`))
-      const db = database(access, text => runtime.log('warn', text)), inspected = await inspect(db, access, { tables, options })()
+      const db = database(access, text => runtime.log('warn', text)), as = roleOf(plan), inspected = await inspect(db, access, { tables, options }, as)()
       if (E.isLeft(inspected)) { await db.close(); return inspected }
       const keeper = database({ ...access, connections: 1 }, text => runtime.log('warn', text))
       const { shift, partitions } = inspected.right, news = newsroom({ db, runtime, options }), log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch })
-      const cleaning = scheduled({ db, shift, terms: termsOf(retention, options), plan })
+      const cleaning = scheduled({ db, shift, terms: termsOf(as === 'relay' ? { ...retention, every: false } : retention, options), plan })
       let closing: Promise<void> | undefined
       return E.right({
         transport: log,

@@ -6,6 +6,7 @@ import { type Access, type Database, database } from '../server/database.js'
 import { failure } from '../server/failure.js'
 import { type Migrated, migrate } from './migrate.js'
 import { retaining } from '../retention/verb.js'
+import { roles } from '../roles/verb.js'
 import type { RetentionOptions } from '../retention/terms.js'
 import { troubled } from './start.js'
 import { status } from './status.js'
@@ -21,8 +22,8 @@ const using = (access: Access, plan: Plan, run: (db: Database) => TE.TaskEither<
 const known = (verb: Verb): Verb => ({
   ...verb,
   run: (plan, flags) => {
-    const unknown = [...flags].filter(flag => !Object.hasOwn(verb.flags, flag))
-    return unknown.length === 0 ? verb.run(plan, flags) : TE.left(failure(`cannot ${verb.name}: expected the flags ${Object.keys(verb.flags).join(', ') || 'none'}, found ${unknown.join(', ')}`))
+    const names = Object.keys(verb.flags), unknown = [...flags].filter(flag => !names.some(name => name === flag || (name.includes(' ') && flag.startsWith(`${name.split(' ')[0]}=`))))
+    return unknown.length === 0 ? verb.run(plan, flags) : TE.left(failure(`cannot run '${verb.name}': expected the flags ${names.join(', ') || 'none'}, found ${unknown.join(', ')}`))
   },
 })
 
@@ -41,4 +42,4 @@ const telling = (access: Access, retention: RetentionOptions): Verb => ({
   }),
 })
 /** What an operator can do with the deployment's database. */
-export const verbs = (access: Access, retention: RetentionOptions = {}): readonly Verb[] => [migrating(access), telling(access, retention), retaining(access, retention, using)].map(known)
+export const verbs = (access: Access, retention: RetentionOptions = {}): readonly Verb[] => [migrating(access), telling(access, retention), retaining(access, retention, using), roles(access, retention, using)].map(known)
