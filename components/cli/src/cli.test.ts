@@ -111,6 +111,14 @@ test('a report that asks for attention ends with 1', async () => {
   assert.equal(JSON.parse((await ofShop('status --json', { SHOP_MOOD: 'askew' })).stdout), { mood: 'askew' })
 })
 
+test("a verb of a shell may have two words, and flags with a value; how far it has come is for a terminal alone", async () => {
+  assert.equal(await ofShop('boards count --of=ann --all'), { code: 0, stdout: 'counted of=ann all\n', stderr: '' })
+  assert.equal(await ofShop('boards count'), { code: 0, stdout: 'counted \n', stderr: '' })
+  assert.match((await ofShop('boards count --help')).stdout, /^lowtide boards count \[flags\]\n[^]*--of <name> +whose boards\n +--all +the broken ones too/)
+  assert.match((await ofShop('boards count --of')).stderr, "the flag '--of' needs a value")
+  assert.match((await ofShop('boards')).stderr, "'boards' needs one more word")
+})
+
 test('what is away ends with 3, what is refused with 1; secrets are not told', async () => {
   for (const verb of ['status', 'parked list']) {
     const { code, stdout, stderr } = await ofShop(`${verb} --json`, { SHOP_MOOD: 'away' })
@@ -167,7 +175,7 @@ test('help tells every verb, of the project that is found', async () => {
 })
 
 for (const [args, expected] of [
-  ['--project shop statsu', /^lowtide: there is no verb 'statsu'; nearest: 'status'; known: migrate, parked, status; 'lowtide --help' tells more\n$/],
+  ['--project shop statsu', /^lowtide: there is no verb 'statsu'; nearest: 'status'; known: boards, migrate, parked, status; 'lowtide --help' tells more\n$/],
   ['', /^lowtide: expected a verb, found none/],
   ['--project shop', /^lowtide: expected a verb, found none/],
   ['--project shop status now', /^lowtide: 'status' takes no arguments, found 'now'\n$/],

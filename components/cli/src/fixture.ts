@@ -54,6 +54,7 @@ const shelf = (inner: Shell): Shell => ({
     { name: 'migrate', about: 'brings the shelf up to date', flags: { '--dry': 'only tells what it would do', '--adopt': 'takes over boards that stand there' }, run: ({ tables, channels, consumers }, flags) => TE.right({
       text: `migrated ${[...flags].join(' ')}`, data: { flags: [...flags], tables: tables.map(({ name }) => name), channels: channels.map(({ channel }) => channel).toSorted(), consumers: consumers.map(({ name }) => name).toSorted() },
     }) },
+    { name: 'boards count', about: 'counts the boards', flags: { 'of <name>': 'whose boards', all: 'the broken ones too' }, run: ({ runtime }, flags) => { runtime.log('info', 'one, two'); return TE.right({ text: `counted ${[...flags].join(' ')}`, data: [...flags] }) } },
     { name: 'status', about: 'how the shelf stands', flags: {}, run: () => mood() === 'away' ? TE.left({ failure: `[shelf] cannot reach ${env('SHOP_URL')}`, retry: true, unavailable: true }) : TE.right({ text: `the shelf stands ${mood() || 'well'}`, data: { mood: mood() }, alarm: mood() !== '' }) },
   ],
   open: plan => async () => {

@@ -37,6 +37,14 @@ test('a result and an error are each told once, for people or as JSON', async ()
   }
 })
 
+test('how far a verb has come is told at a terminal alone', () => {
+  for (const isTTY of [true, false]) {
+    const all = streams(false), stderr = Object.assign(all.stderr, { isTTY })
+    terminalOf({ ...all, stderr }, false).progress('half of it')
+    assert.is(said(stderr), isTTY ? 'half of it\n' : '')
+  }
+})
+
 test('passwords are taken out wherever they stand', () => {
   const env = { DATABASE_URL: 'postgres://ann:p%40ss%2Fword@db:5432/x', SMTP_PASSWORD: 'swordfish', PGUSER: 'postgres', PGPASSWORD: 'postgres', API_TOKEN: 'abc', PORT: '4000' }
   assert.equal(secretsOf({ PWD: '/home/ann/lowtide', OLDPWD: '/home/ann' }), [], 'a shell keeps no password there')

@@ -127,7 +127,7 @@ export interface Runtime {
 /** What a shell is opened over: the tables and channels that its handlers use. */
 export interface Plan { readonly tables: readonly AnyTable[]; readonly channels: readonly Channel[]; readonly consumers: readonly Consumer[]; readonly runtime: Runtime; readonly options: Options }
 export interface Report { /** For people. */ readonly text: string; /** For programs: JSON. */ readonly data: unknown; /** Whether something asks for attention: a command that says so ends with 1. */ readonly alarm?: boolean }
-/** What a shell's operators can do while nothing or all of it runs: `lowtide <name>`. `flags`: each with what it does. */
+/** What a shell's operators can do while nothing or all of it runs: `lowtide <name>`. `flags`: each with what it does; one that is named `prefix <name>` takes a value, and is given as `prefix=…`. */
 export interface Verb { readonly name: string; readonly about: string; readonly flags: { readonly [flag: string]: string }; run(plan: Plan, flags: ReadonlySet<string>): TaskEither<Failure, Report> }
 /** A technology: opened once a process. `drain` waits, while consumers still run, for what would be lost with this process. */
 export interface Shell {

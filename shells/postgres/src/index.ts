@@ -1,1 +1,1 @@
-export { type PostgresOptions, guarantees, postgres } from './postgres.js'
+export { type PostgresOptions, type RetentionOptions, guarantees, postgres } from './postgres.js'

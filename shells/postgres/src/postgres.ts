@@ -3,12 +3,17 @@ import * as E from 'fp-ts/lib/Either.js'
 import { type Access, database } from './server/database.js'
 import { guarantees } from './guarantees.js'
 import { newsroom } from './log/newsroom.js'
+import { scheduled } from './retention/schedule.js'
+import { type RetentionOptions, termsOf, wrongTerms } from './retention/terms.js'
 import { inspect } from './schema/start.js'
+import { failure } from './server/failure.js'
 import { store } from './store/store.js'
 import { transport } from './log/transport.js'
+import { roleOf } from './roles/grants.js'
 import { verbs } from './schema/verbs.js'
 
 export { guarantees }
+export type { RetentionOptions }
 /** Times, buffers and the number of partitions are core's options; these are the shell's own. */
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database`, with the parameters that `pg` knows (`sslmode=…`). */
@@ -23,6 +28,8 @@ export interface PostgresOptions {
   readonly answerTimeout?: number
   /** Deliveries in a batch, at most, and never more than the option `buffer`; default 500. */
   readonly batch?: number
+  /** What is removed when it is old, and how often somebody looks; see `RetentionOptions`. */
+  readonly retention?: RetentionOptions
 }
 
 /**
@@ -31,21 +38,24 @@ export interface PostgresOptions {
  *
  * @example deployment({ functions: [functions], shell: postgres({ url: process.env.DATABASE_URL }), … })
  */
-export const postgres = ({ url, schema = 'lowtide', connections = 10, lockTimeout = 5_000, answerTimeout = 30_000, batch = 500 }: PostgresOptions): Shell => {
+export const postgres = ({ url, schema = 'lowtide', connections = 10, lockTimeout = 5_000, answerTimeout = 30_000, batch = 500, retention = {} }: PostgresOptions): Shell => {
   const access: Access = { url, schema, connections, lockTimeout, answerTimeout }
   return {
-    name: 'postgres', guarantees, verbs: verbs(access), abreast: 3, // while one waits for the server, this process decides another: a quarter to a half more commands a second than one by one
-    open: ({ tables, runtime, options }) => async () => {
-      const db = database(access, text => runtime.log('warn', text)), inspected = await inspect(db, access, { tables, options })()
+    name: 'postgres', guarantees, verbs: verbs(access, retention), abreast: 3, // while one waits for the server, this process decides another: a quarter to a half more commands a second than one by one
+    open: plan => async () => {
+      const { tables, runtime, options } = plan, wrong = wrongTerms(retention, plan)
+      if (wrong.length > 0) return E.left(failure(`cannot open schema '${schema}': ${wrong.join('; ')}`))
+      const db = database(access, text => runtime.log('warn', text)), as = roleOf(plan), inspected = await inspect(db, access, { tables, options }, as)()
       if (E.isLeft(inspected)) { await db.close(); return inspected }
       const keeper = database({ ...access, connections: 1 }, text => runtime.log('warn', text))
       const { shift, partitions } = inspected.right, news = newsroom({ db, runtime, options }), log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch })
+      const cleaning = scheduled({ db, shift, terms: termsOf(as === 'relay' ? { ...retention, every: false } : retention, options), plan })
       let closing: Promise<void> | undefined
       return E.right({
         transport: log,
         store: store({ db, shift, partitions, tables, runtime, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
         drain: () => Promise.resolve(), // all of it is on disk: another process goes on
-        close: () => closing ??= log.close().then(() => news.close()).then(() => Promise.all([keeper.close(), db.close()])).then(() => {}),
+        close: () => closing ??= cleaning.close().then(() => log.close()).then(() => news.close()).then(() => Promise.all([keeper.close(), db.close()])).then(() => {}),
       })
     },
   }

@@ -1,4 +1,5 @@
 import type { AnyTable } from '@lowtide/core'
+import { complete } from '../roles/grants.js'
 import { ddl } from './ddl.js'
 import type { Live, LiveConstraint, LiveIndex, LiveTable } from './live.js'
 import { indexPrefix } from './names.js'
@@ -102,7 +103,7 @@ export const difference = (schema: string, tables: readonly AnyTable[], live: Li
       last.push(...constraints.last, ...indexes.last)
       faults.push(...columns.faults, ...constraints.faults)
       unsure.push(...columns.unsure)
-      if (!standing.rights) faults.push(`role '${live.role}' may not read and write table '${shape.name}': run, as its owner: grant select, insert, update, delete on table ${sql.at(shape.name)} to the role`)
+      if (standing.rights.length < complete.length) faults.push(`role '${live.role}' may not read and write table '${shape.name}': run, as its owner: grant select, insert, update, delete on table ${sql.at(shape.name)} to the role`)
     }
   }
   return { changes: [...first, ...middle, ...last], faults, unsure }

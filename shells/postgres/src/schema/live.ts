@@ -1,3 +1,4 @@
+import type { Right } from '../roles/grants.js'
 import type { Landed } from '../server/flight.js'
 import { type Statement, type Step, statement } from '../server/statement.js'
 
@@ -7,7 +8,7 @@ export interface LiveConstraint {
   readonly deferrable: boolean; readonly deferred: boolean; /** Checked for all rows; a unique lets nulls be, and a reference removes and changes nothing by itself. */ readonly sound: boolean
 }
 export interface LiveIndex { readonly name: string; readonly columns: readonly string[]; readonly unique: boolean; /** Whole, on columns alone. */ readonly plain: boolean }
-export interface LiveTable { readonly name: string; readonly kind: string; /** May this role read and write it? */ readonly rights: boolean; readonly columns: readonly LiveColumn[]; readonly constraints: readonly LiveConstraint[]; /** Without those that a constraint keeps. */ readonly indexes: readonly LiveIndex[] }
+export interface LiveTable { readonly name: string; readonly kind: string; /** What this role may do with its rows. */ readonly rights: readonly Right[]; readonly columns: readonly LiveColumn[]; readonly constraints: readonly LiveConstraint[]; /** Without those that a constraint keeps. */ readonly indexes: readonly LiveIndex[] }
 /** The schema as the catalog has it. */
 export interface Live {
   readonly server: number; readonly role: string; readonly schema: boolean
@@ -26,7 +27,7 @@ const statements = {
     'use', coalesce(has_schema_privilege(n.oid, 'usage'), false), 'create', coalesce(has_schema_privilege(n.oid, 'create'), false), 'createSchema', has_database_privilege(current_database(), 'create'))::text
     from (select 1) one left join pg_namespace n on n.nspname = $1`),
   relations: statement(`select json_build_object('name', c.relname, 'kind', c.relkind,
-    'rights', has_table_privilege(c.oid, 'select') and has_table_privilege(c.oid, 'insert') and has_table_privilege(c.oid, 'update') and has_table_privilege(c.oid, 'delete'))::text
+    'rights', (select coalesce(json_agg(p), '[]'::json) from unnest('{select,insert,update,delete}'::text[]) p where has_table_privilege(c.oid, p)))::text
     from pg_class c ${here} where c.relkind in ('r', 'p', 'v', 'm', 'f')`),
   columns: statement(`select json_build_object('table', c.relname, 'name', a.attname, 'required', a.attnotnull, 'filled', a.atthasdef or a.attidentity <> '',
     'type', replace(format_type(a.atttypid, a.atttypmod), 'timestamp with time zone', 'timestamptz') || case when a.attcollation <> t.typcollation then ' collate ' || quote_ident(o.collname) else '' end)::text

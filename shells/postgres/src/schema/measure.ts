@@ -1,5 +1,7 @@
 import type { Plan } from '@lowtide/core'
 import type { Database } from '../server/database.js'
+import { outboxed, retainedOf, retentionSteps, type Retained } from '../retention/measure.js'
+import type { RetentionOptions } from '../retention/terms.js'
 import { type Statement, type Step, statement } from '../server/statement.js'
 
 /** Most messages that are counted behind a checkpoint: a long log is not read for a number that nobody needs to know exactly. */
@@ -11,7 +13,7 @@ export interface Stopped { readonly consumer: string; readonly state: string; re
 export interface Instance { readonly id: string; readonly consumers: readonly string[]; /** Seconds until its lease ends; below zero, it has. */ readonly left: number }
 export interface Size { readonly table: string; readonly rows: number; readonly dead: number; readonly bytes: number }
 /** What an operator asks of a running deployment; `data` of `lowtide status`. */
-export interface Measured { readonly meta: { readonly [key: string]: string }; readonly number: number; readonly lags: readonly Lag[]; readonly holders: readonly Holder[]; readonly stopped: readonly Stopped[]; readonly instances: readonly Instance[]; readonly sizes: readonly Size[] }
+export interface Measured { readonly meta: { readonly [key: string]: string }; readonly number: number; readonly lags: readonly Lag[]; readonly holders: readonly Holder[]; readonly stopped: readonly Stopped[]; readonly instances: readonly Instance[]; readonly sizes: readonly Size[]; readonly retention: Retained }
 
 const asked = (db: Pick<Database, 'at' | 'schema'>, { consumers, options: { partitions } }: Pick<Plan, 'consumers' | 'options'>): readonly Step[] => {
   const log = db.at('lowtide_log'), pairs = consumers.filter(({ broadcast }) => !broadcast).flatMap(({ name, channels }) => channels.map(({ channel }) => [name, channel] as const))
@@ -42,11 +44,11 @@ const asked = (db: Pick<Database, 'at' | 'schema'>, { consumers, options: { part
   ]
 }
 
-/** One round trip, in the least of rights: those of a deployment's own role. */
-export const measure = async (db: Database, plan: Pick<Plan, 'consumers' | 'options'>): Promise<Measured> => {
-  const landed = await db.fly(asked(db, plan)), rows = <A>(i: number): readonly A[] => landed[i]!.rows.map(([text]) => JSON.parse(text!) as A)
+/** Two round trips, in the least of rights: those of a deployment's own role. */
+export const measure = async (db: Database, plan: Pick<Plan, 'consumers' | 'options'>, retention: RetentionOptions = {}): Promise<Measured> => {
+  const landed = await db.fly([...asked(db, plan), ...retentionSteps(db, await outboxed(db))]), rows = <A>(i: number): readonly A[] => landed[i]!.rows.map(([text]) => JSON.parse(text!) as A)
   return {
     meta: rows<Measured['meta'] | null>(0)[0] ?? {}, number: Number(landed[0]!.rows[0]![1]), lags: rows(1),
-    holders: [...rows<Holder>(2), ...rows<Holder>(3)].sort((a, b) => b.behind - a.behind), stopped: rows(4), instances: rows(5), sizes: rows(6),
+    holders: [...rows<Holder>(2), ...rows<Holder>(3)].sort((a, b) => b.behind - a.behind), stopped: rows(4), instances: rows(5), sizes: rows(6), retention: retainedOf(rows(7), rows<{ readonly [kind: string]: number | null }>(8)[0]!, plan, retention),
   }
 }

@@ -8,6 +8,7 @@ import { difference } from './difference.js'
 import { failure, refusalOf } from '../server/failure.js'
 import { type Live, looking, seen, version } from './live.js'
 import { type Meta, answered, asking, moved } from './meta.js'
+import type { Role } from '../roles/grants.js'
 import { barredFromUsing } from './rights.js'
 import { identifier } from '../server/statement.js'
 import { newest } from './system.js'
@@ -25,18 +26,19 @@ const compared = (schema: string, needs: Needs, live: Live, meta: Meta): readonl
 }
 
 /** Why nobody can do anything with this schema; nothing, where Lowtide's tables can be asked. */
-const unusable = (schema: string, live: Live): string | undefined =>
+const unusable = (schema: string, live: Live, as: Role = 'app'): string | undefined =>
   !live.schema ? `expected a schema '${schema}', found none in this database; ${run}`
-  : barredFromUsing(live, schema) ?? (live.tables.has('lowtide_migrations') ? undefined : `expected Lowtide's tables in schema '${schema}', found none; ${run}`)
+  : barredFromUsing(live, schema, as) ?? (live.tables.has('lowtide_migrations') ? undefined : `expected Lowtide's tables in schema '${schema}', found none; ${run}`)
 const refusal = (doing: string, url: string, faults: readonly string[]): Failure => failure([`cannot ${doing} at ${describe(url)}:`, ...faults].join('\n- '))
 /** What a statement on Lowtide's tables met, in the words of a start where the schema is the reason. */
 export const troubled = async (db: Database, { url }: Pick<Access, 'url'>, doing: string, e: unknown): Promise<Failure> => {
-  const why = /^(42P01|3F000|42501)$/.test(refusalOf(e).code ?? '') ? await db.fly(looking(db.schema)).then(landed => unusable(db.schema, seen(landed)), () => undefined) : undefined
+  const { code = '' } = refusalOf(e), older = code === '42P01' ? `expected Lowtide's schema number ${newest}, found a lower one, or tables that somebody removed; ${run}` : undefined
+  const why = /^(42P01|3F000|42501)$/.test(code) ? await db.fly(looking(db.schema)).then(landed => unusable(db.schema, seen(landed)) ?? older, () => undefined) : undefined
   return why === undefined ? unreachable(url, doing, e) : refusal(doing, url, [why])
 }
 
-/** Whether a shell can be opened over this schema as it is: two round trips, and every fault at once. Changes nothing. */
-export const inspect = (db: Database, { url }: Pick<Access, 'url'>, needs: Needs): TaskEither<Failure, Inspected> => async () => {
+/** Whether a shell can be opened over this schema as it is: two round trips, and every fault at once. Changes nothing. A relay touches no table of a function. */
+export const inspect = (db: Database, { url }: Pick<Access, 'url'>, needs: Needs, as: Role = 'app'): TaskEither<Failure, Inspected> => async () => {
   const doing = `open schema '${db.schema}'`, refuse = (faults: readonly string[]) => E.left(refusal(doing, url, faults))
   try {
     const live = await db.fly(looking(db.schema)).then(seen, async (e: unknown) => {
@@ -47,9 +49,9 @@ export const inspect = (db: Database, { url }: Pick<Access, 'url'>, needs: Needs
     })
     const old = typeof live === 'string' ? live : tooOld(live.server)
     if (typeof live === 'string' || old !== undefined) return refuse([String(old)])
-    const why = unusable(db.schema, live)
+    const why = unusable(db.schema, live, as)
     if (why !== undefined) return refuse([why])
-    const meta = answered(await db.fly(asking(identifier(db.schema)))), faults = compared(db.schema, needs, live, meta)
+    const meta = answered(await db.fly(asking(identifier(db.schema)))), faults = compared(db.schema, as === 'relay' ? { ...needs, tables: [] } : needs, live, meta)
     return faults.length > 0 ? refuse(faults) : E.right({ shift: Number(meta.shift), partitions: Number(meta.partitions) })
   } catch (e) { return E.left(unreachable(url, doing, e)) }
 }

@@ -4,7 +4,7 @@ import { type Measured, countable } from './measure.js'
 import { heldTooLong, reportOf } from './status.js'
 import { bytes, duration, tableOf } from './table-of.js'
 
-const calm: Measured = { meta: { partitions: '8', shift: '0' }, number: 1, lags: [], holders: [], stopped: [], instances: [], sizes: [] }
+const calm: Measured = { meta: { partitions: '8', shift: '0' }, number: 1, lags: [], holders: [], stopped: [], instances: [], sizes: [], retention: { every: 60_000, dedupWindow: 1_000, kinds: [], last: 5, failure: null, clockBehind: 0 } }
 const of = (measured: Partial<Measured>) => reportOf('s', { ...calm, ...measured })
 const holder = { pid: 7, application: 'a', database: 'd', user: 'u', seconds: 1, behind: 3, prepared: null }
 
@@ -39,6 +39,19 @@ test('dead rows are worth a word', () => {
   assert.match(text, 'vacuum "s"."big"')
   assert.not.match(text, `! 'small'`)
   assert.match(text, /big +10 +20000 +5\.0 MB\n/)
+})
+test('retention tells what goes when, and whether somebody sees to it', () => {
+  const kept = { kind: 'outcomes', after: 1_000, oldest: 1, removed: 3, total: 70 } as const, retention = { ...calm.retention, kinds: [kept, { ...kept, kind: 'events', after: { news: 120_000 }, oldest: null }] as const }
+  const told = of({ retention })
+  assert.match(told.text, /\nRetention\nlast run 5 s ago; one instance runs every 60 s\nrows +go after +oldest +last run +in all\n[- ]+\noutcomes +1 s +1 s +3 +70\nevents +news 2 min +none/)
+  assert.not.match(told.text.slice(told.text.indexOf('Retention')), '!')
+  const old = { ...retention, kinds: [{ ...kept, oldest: 10_000 }] }
+  assert.not.match(of({ retention: old }).text, 'older than asked') // it is at it
+  for (const [late, advice] of [[{ ...old, last: 5_000 }, 'start a process'], [{ ...old, last: null }, 'start a process'], [{ ...old, every: false as const }, 'run: lowtide retention run'], [{ ...retention, failure: 'no such luck' }, 'the last run failed: no such luck'], [{ ...retention, clockBehind: 90 }, 'clock stands 90 s before']] as const) {
+    const { text, alarm } = of({ retention: late })
+    assert.match(text, new RegExp(`! .*${advice}`))
+    assert.not(alarm)
+  }
 })
 test('durations, sizes and tables are for people', () => {
   assert.equal([0, 119, 120, 7_320, 200_000].map(duration), ['0 s', '119 s', '2 min', '2 h 2 min', '2 d 7 h'])

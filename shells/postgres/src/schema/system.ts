@@ -45,6 +45,20 @@ begin if not ok then raise exception 'lowtide: % changed under its lock', what u
 -- Beside each of 'consumers' a channel that this instance reads as it; a consumer stands there once a channel. Null, as the version before
 -- leaves it: all channels of its consumers.
 alter table :schema.lowtide_instances add column channels text[];
+` }, {
+  number: 4, name: 'retention', sql: `
+-- When which transactions ran, by this server's clock, a row now and then: whatever has a lower transaction id than a row is at least as old as
+-- the row. Not the time that a message carries: a clock of another machine wrote that, and what was redriven carries an old one.
+create table :schema.lowtide_ages (time timestamptz primary key, tx bigint not null);
+
+-- Who removes what is old (kind 'runner'), until when it holds that, when the last run began and why it failed; and of each kind how many rows the last run removed, and all of them.
+create table :schema.lowtide_retention (
+  kind text collate "C" primary key, holder text collate "C", until timestamptz, time timestamptz, failure text, removed bigint not null default 0, total bigint not null default 0) with (fillfactor = 50);
+insert into :schema.lowtide_retention (kind) values ('runner'), ('outcomes'), ('marks'), ('outbox'), ('events'), ('failed');
+
+-- The oldest first. Both leave rows out, so that no plan of a commit, which does not know the consumer beforehand, can take them for the primary key.
+create index lowtide_inbox_outcomes on :schema.lowtide_inbox (tx) where consumer = '';
+create index lowtide_inbox_marks on :schema.lowtide_inbox (consumer, tx) where consumer <> '';
 ` }]
 /** The newest that this version knows. */
 export const newest = Math.max(...system.map(({ number }) => number))

@@ -48,6 +48,13 @@ test('status of what is not migrated asks for it, in the words of a start', inDa
   await told(`expected Lowtide's tables in schema 'lowtide', found none; run 'lowtide migrate' for this project`)
 }))
 
+test('status of a schema that an older version made asks for a migration', inDatabase(async ({ url, sql }) => {
+  const { migrate, status } = using(url)
+  await right(migrate())
+  await sql('drop table lowtide.lowtide_retention')
+  assert.match((await left(status())).failure, /expected Lowtide's schema number \d+, found a lower one, or tables that somebody removed; run 'lowtide migrate'/)
+}))
+
 test('status of an idle deployment is calm', inDatabase(async ({ url }) => {
   const { migrate, status } = using(url)
   await right(migrate())

@@ -5,10 +5,14 @@ import { malformed } from '../server/connecting.js'
 import { type Access, type Database, database } from '../server/database.js'
 import { failure } from '../server/failure.js'
 import { type Migrated, migrate } from './migrate.js'
+import { retaining } from '../retention/verb.js'
+import { roles } from '../roles/verb.js'
+import type { RetentionOptions } from '../retention/terms.js'
 import { troubled } from './start.js'
 import { status } from './status.js'
 
 /** A database of its own for as long as the verb runs. */
+export type Using = typeof using
 const using = (access: Access, plan: Plan, run: (db: Database) => TE.TaskEither<Failure, Report>): TE.TaskEither<Failure, Report> => async () => {
   const wrong = malformed(access.url)
   if (wrong !== undefined) return E.left(wrong)
@@ -18,8 +22,8 @@ const using = (access: Access, plan: Plan, run: (db: Database) => TE.TaskEither<
 const known = (verb: Verb): Verb => ({
   ...verb,
   run: (plan, flags) => {
-    const unknown = [...flags].filter(flag => !Object.hasOwn(verb.flags, flag))
-    return unknown.length === 0 ? verb.run(plan, flags) : TE.left(failure(`cannot ${verb.name}: expected the flags ${Object.keys(verb.flags).join(', ') || 'none'}, found ${unknown.join(', ')}`))
+    const names = Object.keys(verb.flags), unknown = [...flags].filter(flag => !names.some(name => name === flag || (name.includes(' ') && flag.startsWith(`${name.split(' ')[0]}=`))))
+    return unknown.length === 0 ? verb.run(plan, flags) : TE.left(failure(`cannot run '${verb.name}': expected the flags ${names.join(', ') || 'none'}, found ${unknown.join(', ')}`))
   },
 })
 
@@ -31,11 +35,11 @@ const migrating = (access: Access): Verb => ({
     data: { applied, changes },
   }))(migrate(db, access, plan, { dry: flags.has('dry'), adopt: flags.has('adopt') }))),
 })
-const telling = (access: Access): Verb => ({
-  name: 'status', about: 'tells how far consumers are behind, what holds them back, what is parked, who lives and how large the tables are', flags: {},
+const telling = (access: Access, retention: RetentionOptions): Verb => ({
+  name: 'status', about: 'tells how far consumers are behind, what holds them back, what is parked, who lives, how large the tables are and what is removed from them', flags: {},
   run: plan => using(access, plan, db => async () => {
-    try { return E.right(await status(db, plan)) } catch (e) { return E.left(await troubled(db, access, `tell the status of schema '${db.schema}'`, e)) }
+    try { return E.right(await status(db, plan, retention)) } catch (e) { return E.left(await troubled(db, access, `tell the status of schema '${db.schema}'`, e)) }
   }),
 })
 /** What an operator can do with the deployment's database. */
-export const verbs = (access: Access): readonly Verb[] => [migrating(access), telling(access)].map(known)
+export const verbs = (access: Access, retention: RetentionOptions = {}): readonly Verb[] => [migrating(access), telling(access, retention), retaining(access, retention, using), roles(access, retention, using)].map(known)

@@ -1,0 +1,28 @@
+import type { Plan } from '@lowtide/core'
+import type { Terms } from '../retention/terms.js'
+
+export type Right = 'select' | 'insert' | 'update' | 'delete'
+export type Role = 'app' | 'relay'
+/** A process of relays alone needs no more than `relay` may. */
+export const roleOf = ({ consumers }: Pick<Plan, 'consumers'>): Role => consumers.length > 0 && consumers.every(consumer => 'outbox' in consumer && consumer.outbox === true) ? 'relay' : 'app'
+type Grants = { readonly [table: string]: readonly Right[] }
+
+const all: readonly Right[] = ['select', 'insert', 'update', 'delete']
+/** What the shell does with Lowtide's own tables, in the role of `app`: it decides, projects and answers. A start asks for these. */
+export const ofApp: Grants = {
+  lowtide_meta: ['select'], lowtide_migrations: ['select'], lowtide_log: ['select', 'insert'], lowtide_inbox: ['select', 'insert'], lowtide_outbox: ['select', 'insert'],
+  lowtide_consumers: ['select', 'insert', 'update'], lowtide_instances: all, lowtide_parked: all, lowtide_ages: ['select'], lowtide_retention: ['select'],
+}
+/** And in that of `relay`: it sends what waits in the outbox, as one consumer among others, and touches no row of a function. */
+export const ofRelay: Grants = {
+  lowtide_meta: ['select'], lowtide_migrations: ['select'], lowtide_log: ['select'], lowtide_inbox: ['select', 'insert'], lowtide_outbox: ['select', 'delete'],
+  lowtide_consumers: ['select', 'insert', 'update'], lowtide_instances: all, lowtide_parked: all,
+}
+/** What the built-in schedule of retention does besides, as `app`. Without it the log is append-only to whoever is not its owner. */
+export const ofRetention = ({ every, after, events }: Terms, someEvents: boolean): Grants => every === false ? {} : {
+  lowtide_inbox: ['delete'], lowtide_ages: ['insert', 'delete'], lowtide_retention: ['update'],
+  ...after.outbox !== undefined && { lowtide_outbox: ['delete'] as const }, ...(events !== undefined || someEvents) && { lowtide_log: ['delete'] as const },
+}
+/** In this order. */
+export const joined = (...rights: readonly (readonly Right[] | undefined)[]): readonly Right[] => all.filter(right => rights.some(some => some?.includes(right)))
+export const complete = all
