@@ -1,8 +1,9 @@
-import type { Shell } from '@lowtide/core'
+import type { AnyPort, Channel, Shell } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Access, database } from './server/database.js'
 import { guarantees } from './guarantees.js'
 import { newsroom } from './log/newsroom.js'
+import { outboxOf } from './log/outbox.js'
 import { inspect } from './schema/start.js'
 import { store } from './store/store.js'
 import { transport } from './log/transport.js'
@@ -23,7 +24,11 @@ export interface PostgresOptions {
   readonly answerTimeout?: number
   /** Deliveries in a batch, at most, and never more than the option `buffer`; default 500. */
   readonly batch?: number
+  /** Channels, and ports by their effects, that leave the database: what is emitted to them waits in `lowtide_outbox` as well, for a relay or for Debezium. Default: none. */
+  readonly outbox?: readonly (Channel | AnyPort)[]
 }
+/** A port leaves by the channel of its effects. */
+const nameOf = (leaving: Channel | AnyPort): string => 'channel' in leaving ? leaving.channel : leaving.message?.channel.channel ?? `effect-${leaving.port}`
 
 /**
  * Runs on a Postgres database, version 14 or later, and on nothing else: rows, events, outcomes and checkpoints change in one transaction, and
@@ -31,19 +36,20 @@ export interface PostgresOptions {
  *
  * @example deployment({ functions: [functions], shell: postgres({ url: process.env.DATABASE_URL }), … })
  */
-export const postgres = ({ url, schema = 'lowtide', connections = 10, lockTimeout = 5_000, answerTimeout = 30_000, batch = 500 }: PostgresOptions): Shell => {
-  const access: Access = { url, schema, connections, lockTimeout, answerTimeout }
+export const postgres = ({ url, schema = 'lowtide', connections = 10, lockTimeout = 5_000, answerTimeout = 30_000, batch = 500, outbox: leaving = [] }: PostgresOptions): Shell => {
+  const access: Access = { url, schema, connections, lockTimeout, answerTimeout }, channels = new Set(leaving.map(nameOf))
   return {
-    name: 'postgres', guarantees, verbs: verbs(access), abreast: 3, // while one waits for the server, this process decides another: a quarter to a half more commands a second than one by one
-    open: ({ tables, runtime, options }) => async () => {
+    name: 'postgres', guarantees, verbs: verbs(access), outbox: [...channels], abreast: 3, // while one waits for the server, this process decides another: a quarter to a half more commands a second than one by one
+    open: ({ tables, consumers, runtime, options }) => async () => {
       const db = database(access, text => runtime.log('warn', text)), inspected = await inspect(db, access, { tables, options })()
       if (E.isLeft(inspected)) { await db.close(); return inspected }
       const keeper = database({ ...access, connections: 1 }, text => runtime.log('warn', text))
-      const { shift, partitions } = inspected.right, news = newsroom({ db, runtime, options }), log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch })
+      const { shift, partitions } = inspected.right, relays = new Set(consumers.filter(c => c.outbox).map(c => c.name)), outbox = channels.size + relays.size > 0 ? outboxOf(db, shift, channels, relays) : undefined
+      const news = newsroom({ db, runtime, options }), log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch, outbox })
       let closing: Promise<void> | undefined
       return E.right({
         transport: log,
-        store: store({ db, shift, partitions, tables, runtime, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
+        store: store({ db, shift, partitions, tables, runtime, outbox, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
         drain: () => Promise.resolve(), // all of it is on disk: another process goes on
         close: () => closing ??= log.close().then(() => news.close()).then(() => Promise.all([keeper.close(), db.close()])).then(() => {}),
       })
