@@ -17,13 +17,17 @@ export interface Command {
   run(running: Running): Promise<Report>
 }
 
-/** A shell may name its flags with or without dashes; it gets them back as it names them. */
+/** A shell may name its flags with or without dashes; it gets them back as it names them. One that takes a value is named as in help, `prefix <name>`, and given as `prefix=acme`. */
 const ofShell = (verb: Verb): Command => {
-  const flags = Object.entries(verb.flags).map(([as, about]) => ({ as, name: as.replace(/^--/, ''), about }))
+  const flags = Object.entries(verb.flags).map(([told, about]) => {
+    const [as = '', value] = told.replace(/>$/, '').split(' <')
+    return { as, name: as.replace(/^--/, ''), about, ...(value !== undefined && { value }) }
+  })
   return {
-    name: verb.name, about: verb.about, flags: Object.fromEntries(flags.map(({ name, about }) => [name, { about }])),
+    name: verb.name, about: verb.about, flags: Object.fromEntries(flags.map(({ name, about, value }) => [name, { about, ...(value !== undefined && { value }) }])),
     run: async running => {
-      const ran = await verb.run(running.plan, new Set(flags.filter(({ name }) => running.flags.has(name)).map(({ as }) => as)))()
+      const given = flags.filter(({ name }) => running.flags.has(name)).map(({ as, name, value }) => value === undefined ? as : `${as}=${running.flags.get(name)}`)
+      const ran = await verb.run(running.plan, new Set(given))()
       if (E.isLeft(ran)) throw failed(ran.left)
       return ran.right
     },

@@ -57,7 +57,7 @@ const perform = async (args: readonly string[], terminal: Terminal, life: Life):
   if (words.length === 0 || words[0] === 'parked') understood(parked) // wrong usage is told before anything is read or opened
   const loaded = await load(asked, life), { deployment } = loaded, commands = commandsOf(deployment)
   const { command, ...given } = understood(commands, commands.length === 0 ? none(loaded) : '')
-  const plan = planOf(deployment, { ...system, log: (level, text, fields) => { if (level !== 'info') terminal.note(`${level}: ${text}${fields ? ` ${JSON.stringify(fields)}` : ''}`) } })
+  const plan = planOf(deployment, { ...system, log: (level, text, fields) => { if (level === 'info') terminal.progress(text); else terminal.note(`${level}: ${text}${fields ? ` ${JSON.stringify(fields)}` : ''}`) } })
   return command.run({ ...given, deployment, plan, terminal, signal: life.signal })
 }
 

@@ -12,10 +12,12 @@ export interface Terminal {
   complain(trouble: Trouble): Promise<void>
   /** For people, beside the result. */
   note(text: string): void
+  /** How far a verb has come, for people who wait at a terminal. */
+  progress(text: string): void
   /** Nobody is there to answer: undefined. */
   confirm(question: string, signal: AbortSignal): Promise<boolean | undefined>
 }
-interface Streams { readonly stdin: Readable & { readonly isTTY?: boolean }; readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }; readonly stderr: Writable; readonly columns?: string | undefined }
+interface Streams { readonly stdin: Readable & { readonly isTTY?: boolean }; readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }; readonly stderr: Writable & { readonly isTTY?: boolean }; readonly columns?: string | undefined }
 
 const written = (stream: Writable, text: string): Promise<void> => new Promise(resolve => { stream.write(text, () => resolve()) })
 
@@ -27,6 +29,7 @@ export const terminalOf = ({ stdin, stdout, stderr, columns }: Streams, json: bo
     if (json) await written(stdout, `${redactedJson(documentOf(trouble))}\n`)
   },
   note: text => { stderr.write(`${redacted(text)}\n`) },
+  progress: text => { if (stderr.isTTY === true) stderr.write(`${redacted(text)}\n`) },
   confirm: async (question, signal) => {
     if (stdin.isTTY !== true) return undefined
     // as the terminal is, not raw: so that Ctrl-C is a signal

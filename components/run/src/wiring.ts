@@ -27,10 +27,6 @@ export const groupsOf = (handlers: readonly AnyDecider[]): readonly (readonly An
   return [...groups.filter(g => !near.includes(g)), [...near.flat(), h]]
 }, [])
 
-const relayFaults = ({ shell: { name, outbox = [] } }: AnyDeployment, process: string, r: Relay): readonly string[] => [
-  ...r.channels.length === 0 ? [`the relay '${r.relay}' in process '${process}' has no channels`] : [],
-  ...r.channels.filter(c => !outbox.includes(c.channel)).map(c => `the relay '${r.relay}' in process '${process}' carries the channel '${c.channel}', which the shell '${name}' keeps no outbox for${nearest(c.channel, outbox)}; name it in the shell's option outbox`),
-]
 /** All that is wrong with a deployment, each with where, what and the nearest known name. */
 export const faultsOf = (d: AnyDeployment): readonly string[] => {
   const faults: string[] = [], say = (text: string): number => faults.push(text)
@@ -83,15 +79,17 @@ export const faultsOf = (d: AnyDeployment): readonly string[] => {
 
   const members = Object.entries(d.processes).flatMap(([process, list]) => list.map(m => [process, m] as const))
   for (const [process, m] of members) {
-    if (isRelay(m)) faults.push(...relayFaults(d, process, m))
-    else if ('front' in m) faults.push(...m.faults(d.functions))
+    if (isRelay(m)) {
+      if (m.channels.length === 0) say(`the relay '${m.relay}' in process '${process}' has no channels; name those that it carries`)
+      for (const c of m.channels) if (!outbox.includes(c.channel)) say(`the relay '${m.relay}' in process '${process}' carries the channel '${c.channel}', for which the shell '${d.shell.name}' keeps no outbox${nearest(c.channel, outbox)}; name it in the shell's option outbox`)
+    } else if ('front' in m) faults.push(...m.faults(d.functions))
     else if (!deciders.includes(m)) say(`process '${process}' runs '${m.name}', which is not among the functions${nearest(m.name, deciders.map(h => h.name))}`)
   }
   const relays = [...new Set(members.map(([, m]) => m).filter(isRelay))], carried = relays.flatMap(r => r.channels.map(c => c.channel))
   twice('the relay', relays.map(r => r.relay))
-  for (const c of new Set(carried.filter((x, i) => carried.indexOf(x) < i))) say(`the channel '${c}' has ${relays.filter(r => r.channels.some(x => x.channel === c)).length} relays: ${relays.filter(r => r.channels.some(x => x.channel === c)).map(r => `'${r.relay}'`).join(' and ')}; expected one, for what it has published is gone`)
+  for (const c of new Set(carried.filter((x, i) => carried.indexOf(x) < i))) { const by = relays.filter(r => r.channels.some(x => x.channel === c)); say(`the channel '${c}' has ${by.length} relays: ${by.map(r => `'${r.relay}'`).join(' and ')}; expected one, for what it has published is gone`) }
   for (const h of deciders) {
-    if (h.name.startsWith(reserved)) say(`the handler '${h.name}' has a name that begins with '${reserved}', as the consumers of relays do; rename it`)
+    if (h.name.startsWith(reserved)) say(`the handler '${h.name}' has a name that begins with '${reserved}', as consumers of relays have; rename it`)
     if (!members.some(([, m]) => m === h)) say(`no process runs '${h.name}'; processes: ${Object.keys(d.processes).join(', ')}`)
     if (h.settings.needs?.oneAtATime && guarantees.ordering !== 'per key') say(`'${h.name}' needs oneAtATime; the shell '${d.shell.name}' does not order per key`)
     if (h.settings.each === 'instance' && (h.tables.length > 0 || h.kind !== 'policy')) say(`'${h.name}' runs at each instance: expected a policy without tables`)

@@ -12,10 +12,12 @@ import { bell, leaving, note, ring } from './functions/fixture.js'
 // Processes on a database of their own that have something to tell the outside; all that a test starts ends with it.
 
 export const options = { lease: 700, poll: 50, backoffBase: 10, backoffCap: 100, partitions: 4, timeout: 20_000 }
-/** Commands alone, relays alone, or both. */
-export const appOf = ({ url, process, relays = [], options: more }: { readonly url: string; readonly process?: 'worker' | 'relay'; readonly relays?: readonly Relay[]; readonly options?: Partial<Options> }) => run(deployment({
+export interface Told { readonly url: string; readonly relays?: readonly Relay[]; readonly options?: Partial<Options> }
+export const deployedOf = ({ url, relays = [], options: more }: Told) => deployment({
   name: 'relaying', functions: [{ note, ring }], shell: postgres({ url, connections: 4, outbox: [leaving, bell] }), processes: { worker: [note, ring], relay: relays }, ports: { bell: relayed }, options: { ...options, ...more },
-}), { only: process, signals: false })
+})
+/** Commands alone, relays alone, or both. */
+export const appOf = ({ process, ...told }: Told & { readonly process?: 'worker' | 'relay' }) => run(deployedOf(told), { only: process, signals: false })
 export type RelayingApp = Awaited<ReturnType<typeof appOf>>
 
 /** What the outside got, and what it answers; undefined: it takes all. */

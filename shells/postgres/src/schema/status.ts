@@ -1,6 +1,8 @@
 import type { Plan, Report } from '@lowtide/core'
 import type { Database } from '../server/database.js'
 import { type Holder, type Lag, type Measured, countable, measure } from './measure.js'
+import { waitingOf } from '../relay/waiting.js'
+import { type Section, section } from './section.js'
 import { identifier } from '../server/statement.js'
 import { bytes, duration, tableOf } from './table-of.js'
 
@@ -9,8 +11,6 @@ export const heldTooLong = 60
 /** Dead rows are worth a word when they are many, and more than those that live. */
 const manyDead = 10_000
 
-interface Section { readonly title: string; readonly body: string; readonly advice: readonly string[]; readonly alarm: boolean }
-const section = (title: string, body: string, advice: readonly string[] = [], alarm = advice.length > 0): Section => ({ title, body, advice, alarm })
 const counted = (messages: number): string | number => messages > countable ? `${countable}+` : messages
 const many = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 const ago = (seconds: number | null): string => seconds === null ? 'unknown' : duration(seconds)
@@ -49,8 +49,8 @@ const sizesOf = ({ sizes }: Measured, schema: string): Section => {
 }
 
 /** What was measured, for people and for programs. */
-export const reportOf = (schema: string, measured: Measured): Report => {
-  const { meta, number, holders } = measured, sections = [lagsOf, holdersOf, stoppedOf, instancesOf, sizesOf].map(of => of(measured, schema))
+export const reportOf = (schema: string, measured: Measured, plan: Pick<Plan, 'consumers'> = { consumers: [] }): Report => {
+  const { meta, number, holders } = measured, sections = [...[lagsOf, holdersOf, stoppedOf].map(of => of(measured)), waitingOf(measured.outbox, plan), ...[instancesOf, sizesOf].map(of => of(measured, schema))]
   const about = `Schema '${schema}', number ${number}, ${meta['partitions']} partitions${meta['shift'] === '0' ? '' : `, ids shifted by ${meta['shift']}`}`
   return {
     text: [about, ...sections.map(({ title, body, advice }) => [title, body, ...advice.map(line => `! ${line}`)].join('\n'))].join('\n\n'),
@@ -59,4 +59,4 @@ export const reportOf = (schema: string, measured: Measured): Report => {
   }
 }
 /** How a deployment stands, for whoever is called at night; rejects with the server's error. */
-export const status = async (db: Database, plan: Pick<Plan, 'consumers' | 'options'>): Promise<Report> => reportOf(db.schema, await measure(db, plan))
+export const status = async (db: Database, plan: Pick<Plan, 'consumers' | 'options'>): Promise<Report> => reportOf(db.schema, await measure(db, plan), plan)

@@ -5,10 +5,12 @@ import { malformed } from '../server/connecting.js'
 import { type Access, type Database, database } from '../server/database.js'
 import { failure } from '../server/failure.js'
 import { type Migrated, migrate } from './migrate.js'
+import { outboxVerbs } from '../relay/verb.js'
 import { troubled } from './start.js'
 import { status } from './status.js'
 
 /** A database of its own for as long as the verb runs. */
+export type Using = typeof using
 const using = (access: Access, plan: Plan, run: (db: Database) => TE.TaskEither<Failure, Report>): TE.TaskEither<Failure, Report> => async () => {
   const wrong = malformed(access.url)
   if (wrong !== undefined) return E.left(wrong)
@@ -18,8 +20,8 @@ const using = (access: Access, plan: Plan, run: (db: Database) => TE.TaskEither<
 const known = (verb: Verb): Verb => ({
   ...verb,
   run: (plan, flags) => {
-    const unknown = [...flags].filter(flag => !Object.hasOwn(verb.flags, flag))
-    return unknown.length === 0 ? verb.run(plan, flags) : TE.left(failure(`cannot ${verb.name}: expected the flags ${Object.keys(verb.flags).join(', ') || 'none'}, found ${unknown.join(', ')}`))
+    const names = Object.keys(verb.flags).map(told => told.split(' ')[0]!), unknown = [...flags].filter(flag => !names.includes(flag.split('=')[0]!))
+    return unknown.length === 0 ? verb.run(plan, flags) : TE.left(failure(`cannot ${verb.name}: expected the flags ${names.join(', ') || 'none'}, found ${unknown.join(', ')}`))
   },
 })
 
@@ -38,4 +40,4 @@ const telling = (access: Access): Verb => ({
   }),
 })
 /** What an operator can do with the deployment's database. */
-export const verbs = (access: Access): readonly Verb[] => [migrating(access), telling(access)].map(known)
+export const verbs = (access: Access): readonly Verb[] => [migrating(access), telling(access), ...outboxVerbs(access, using)].map(known)
