@@ -74,7 +74,7 @@ export const relaying = ({ relay: name, publish }: Relay, store: Pick<Store, 'co
     job.settle(E.right(undefined))
   }
   return async (jobs: readonly Job[], admit: (job: Job) => boolean): Promise<void> => {
-    const done: Job[] = []
+    const done: Job[] = [], flush = (): Promise<void> => commit(done.splice(0))
     /** Those of a key whose message has failed meanwhile are not admitted again: they wait behind it. */
     const carry = async (some: readonly Job[]): Promise<void> => {
       const admitted = some.filter(admit), out = admitted.filter(job => job.do === 'run')
@@ -83,9 +83,10 @@ export const relaying = ({ relay: name, publish }: Relay, store: Pick<Store, 'co
       if (failed === undefined) return
       if (!failed.retry && out.length > 1) { await carry(out.slice(0, out.length >> 1)); return carry(out.slice(out.length >> 1)) }
       if (failed.retry && !away) { away = true; runtime.log('warn', `the relay '${name}' cannot publish, and tries again by itself: ${failed.failure}`) }
+      await flush() // what is out before it settles first: if that cannot be committed, its key waits behind it, and not the other way round
       settle(out, failed.retry ? later(failed) : failed)
     }
     await carry(jobs)
-    await commit(done)
+    await flush()
   }
 }
