@@ -1,6 +1,6 @@
 import type { Failure, Plan, Report, Verb } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
-import { countable } from '../schema/measure.js'
+import { countable } from '../schema/countable.js'
 import { inspect, troubled } from '../schema/start.js'
 import { duration } from '../schema/table-of.js'
 import type { Using } from '../schema/verbs.js'

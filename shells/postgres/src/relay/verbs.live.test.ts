@@ -39,7 +39,7 @@ test('wait until all that stood there is gone, whatever comes meanwhile, and say
   const late = await right(run('outbox drain', 'timeout=0.2'))
   assert.equal([late.alarm, late.data], [true, { drained: false, waited: 3, left: 3, parked: 0 }])
   const draining = run('outbox drain', 'timeout=20')()
-  await until('a line about the progress', patience, () => said.some(line => /^3 of 3 wait/.test(line)))
+  await until('a line about the progress', patience, () => said.some(line => line.startsWith('3 of 3 wait')))
   let go = true
   const more = (async () => { for (let n = 3; go; n++) await right(app.send(Note({ key: 'k', n }))) })()
   await place.app({ process: 'relay', relays })

@@ -1,7 +1,7 @@
 import type { Plan } from '@lowtide/core'
 import type { Database } from '../server/database.js'
 import { type Step, statement } from '../server/statement.js'
-import { countable } from '../schema/measure.js'
+import { countable } from '../schema/countable.js'
 import { type Section, section } from '../schema/section.js'
 import { duration, tableOf } from '../schema/table-of.js'
 

@@ -1,11 +1,10 @@
 import type { Plan } from '@lowtide/core'
+import { countable } from './countable.js'
 import { type Waiting, waitingStep } from '../relay/waiting.js'
 import type { Database } from '../server/database.js'
 import { type Statement, type Step, statement } from '../server/statement.js'
 
-/** Most messages that are counted behind a checkpoint: a long log is not read for a number that nobody needs to know exactly. */
-export const countable = 10_000
-
+export { countable }
 export interface Lag { readonly consumer: string; readonly channel: string; readonly partition: number; /** At most `countable` + 1. */ readonly messages: number; /** Seconds since the oldest of them was sent. */ readonly age: number | null; readonly owner: string | null; readonly alive: boolean; readonly fence: number }
 export interface Holder { /** Absent for a prepared transaction, which no process holds. */ readonly pid: number | null; readonly application: string; readonly database: string; readonly user: string; /** Seconds since it began; null where this role may not see it. */ readonly seconds: number | null; /** Transactions that began after it. */ readonly behind: number; readonly prepared: string | null }
 export interface Stopped { readonly consumer: string; readonly state: string; readonly reason: string; readonly count: number; readonly age: number }
