@@ -36,10 +36,8 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const { store, transport } = opened.right, { unitLimit } = d.shell.guarantees
   const { abreast = 1 } = d.shell, sources = new Map(running.map(({ name }) => [name, `${d.name}/${name}`]))
   const env = { store, tables, ports, bindings: d.ports, log: runtime.log, fanOut: options.fanOut, unitLimit, source: (handler: string) => sources.get(handler) ?? d.name, instance: runtime.newId(), ...(o.overlay && { overlay: o.overlay }) }
-  const lanes = [
-    ...[...groupsOf(mine), ...performers.map(p => [p])].map(group => ({ group, ...lane({ abreast, execute: executor(env), runtime, options, unitLimit }) })),
-    ...relays.map(({ relay, handler }) => ({ group: [handler], ...lane({ abreast, execute: relaying(relay, store, runtime), runtime, options, unitLimit: relay.batch }) })),
-  ]
+  const outward = relays.map(({ relay, handler }) => ({ group: [handler], ...lane({ abreast, execute: relaying(relay, store, runtime), runtime, options, unitLimit: relay.batch }) }))
+  const lanes = [...[...groupsOf(mine), ...performers.map(p => [p])].map(group => ({ group, ...lane({ abreast, execute: executor(env), runtime, options, unitLimit }) })), ...outward]
   const laneOf = (h: AnyDecider) => lanes.find(l => l.group.includes(h))!
   const consumers = await Promise.all([...running.map(handler => ({ handler })), ...relays.map(({ relay, handler }) => ({ handler, relay: carrierOf(relay) }))].map(one => consume({ ...one, lane: laneOf(one.handler), store, transport, runtime, options })))
 
@@ -128,6 +126,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
       await grace(opened.right.drain())
       unwatch(); stopPoll()
       await grace(Promise.all(consumers.map(c => c.close())))
+      for (const l of outward) l.close() // what is not out yet waits in the outbox: nobody waits for the outside to be back
       await grace(Promise.all(lanes.map(l => l.idle())))
       for (const l of lanes) l.close()
       waits.close()

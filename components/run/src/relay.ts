@@ -15,7 +15,7 @@ export interface RelayOptions {
   /**
    * Done when all of them are out, those of a (channel, key) in this order. At least once: what was out when this process died goes out again, so receivers
    * drop ids that they have. `retry: true`: all again later, for as long as it takes; `retry: false`: this can never be taken. Of several messages
-   * each half is tried again until it is known which one, and that parks and holds its key. Calls for different partitions may be under way at once.
+   * each half is tried again until it is known which one, and that parks and holds its key. Calls for different partitions may be under way at once, and each must end: give the client a time limit.
    */
   publish(messages: readonly Emit[]): TaskEither<Failure, void>
 }

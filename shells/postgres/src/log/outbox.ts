@@ -1,7 +1,7 @@
 import type { Checkpoint } from '@lowtide/core'
 import type { Database } from '../server/database.js'
 import { type Step, statement, statements } from '../server/statement.js'
-import { txOf } from '../store/gate.js'
+import { open, txOf } from '../store/gate.js'
 import { type Gate, behind } from '../store/writes.js'
 import { type Log, readingBy } from './log.js'
 import { placeOf } from './position.js'
@@ -33,7 +33,7 @@ export const outboxOf = (db: Pick<Database, 'at'>, shift: number, channels: Read
     cross join lateral json_to_record(l.message) m(${[...texts, ...maybe].map(name => `${name} text`).join(', ')}, data json)${behind(gate)}`)
   const remove = statement(`delete from ${outbox} o using unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::bigint[], $6::int[]) u(c, h, p, f, x, n)
     join ${consumers} k on k.consumer = u.c and k.channel = u.h and k.partition = u.p and k.fence = u.f
-    where o.aggregatetype = u.h and o.partition = u.p and (o.tx, o.n) > (k.tx, k.n) and (o.tx, o.n) <= (u.x, u.n)${behind('gated').replace('where', 'and')}`)
+    where o.aggregatetype = u.h and o.partition = u.p and (o.tx, o.n) > (k.tx, k.n) and (o.tx, o.n) <= (u.x, u.n) and ${open}`)
   const waiting = `(select o.tx, o.n, ${envelope} as message from ${outbox} o
     where o.aggregatetype = u.channel and o.partition = u.partition and (o.tx, o.n) > (u.tx, u.n) and o.tx < now.low order by o.tx, o.n limit $5::bigint) r`
   return {

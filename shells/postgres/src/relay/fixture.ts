@@ -26,10 +26,12 @@ export const outside = (name = 'out') => {
   let answer = (_messages: readonly Emit[]): Failure | undefined => undefined
   return {
     got, calls, answers: (how: typeof answer): void => { answer = how },
-    relay: (channels: Relay['channels'] = [leaving], batch?: number) => relay({
+    /** `slow`: milliseconds for a call. */
+    relay: (channels: Relay['channels'] = [leaving], batch?: number, slow = 0) => relay({
       name, channels, ...(batch !== undefined && { batch }),
       publish: messages => async () => {
         calls.push(messages)
+        await new Promise(resolve => { setTimeout(resolve, slow) })
         const failed = answer(messages)
         if (failed === undefined) got.push(...messages)
         return failed === undefined ? TE.right(undefined)() : TE.left(failed)()

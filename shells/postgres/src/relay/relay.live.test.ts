@@ -108,6 +108,21 @@ test('does not hold intake back while the outside is away', at(async place => {
   for (let k = 0; k < 10; k++) assert.equal(out.of(`k${k}`), numbers(10))
 }))
 
+test('ends at once though the outside is away, and what is under way ends first', at(async place => {
+  const out = outside(), app = await place.app({ relays: [out.relay()] }), slow = outside()
+  out.answers(() => ({ failure: 'not now', retry: true }))
+  await send(app, 5, 0, 10)
+  const begun = Date.now()
+  await app.close()
+  assert.ok(Date.now() - begun < 3_000, `it took ${Date.now() - begun} ms`)
+  assert.is(await waiting(place), 50)
+  const next = await place.app({ process: 'relay', relays: [slow.relay([leaving], 10, 200)] })
+  await until('a call under way', patience, () => slow.calls.length > 0)
+  await next.close()
+  assert.ok(slow.got.length >= 10)
+  assert.is(await waiting(place), 50 - slow.got.length)
+}))
+
 test('waits with all of a unit: what did not commit never left, and what was published twice leaves twice', at(async place => {
   const { store, transport, close } = await right(postgres({ url: place.url, outbox: [leaving] }).open({ tables: [], channels: [leaving], consumers: [], runtime: system, options: { ...defaults, ...options } }))
   const message = await right(async () => envelop(Noted, { key: 'k', n: 1 }, { id: 'm1', source: 'test', time: '2024-05-01T00:00:00.000Z', correlationid: 'm1', actor: 'ann "a" \\' })), emits = [{ channel: 'leaving', message }]
