@@ -1,5 +1,7 @@
 import { nearest } from '@lowtide/run'
 import { Misuse, asked, command } from '../asked.js'
+import { relayStorm } from './relay/storm.js'
+import { type Saboteur, saboteurs as ofRelays } from './relay/role.js'
 import { saboteurs } from './sabotage.js'
 import { storm } from './storm.js'
 
@@ -12,9 +14,10 @@ const main = async (): Promise<void> => {
       messages: { value: 'number', about: 'transfers that are sent; default 10000' }, seed: { value: 'number', about: 'of the schedule and of what is sent; default: one by chance, which the result names' },
       seconds: { value: 'number', about: 'after so many nothing new is sent; default: until all messages are' }, patience: { value: 'number', about: 'seconds without progress after which what is left counts as stuck; default 40' },
       split: { about: 'each worker runs only the handler of commands, or only what follows its events' },
+      relay: { about: 'relays and a receiver with books of its own, in place of the ledger' },
       json: { about: 'nothing but the result' }, sabotage: { value: 'saboteur', about: 'breaks one thing, which the storm must notice' },
     },
-    more: `saboteurs: ${Object.keys(saboteurs).map(name => `'${name}'`).join(', ')}`,
+    more: `saboteurs: ${Object.keys(saboteurs).map(name => `'${name}'`).join(', ')}\nof --relay: ${Object.keys(ofRelays).map(name => `'${name}'`).join(', ')}`,
   })
   if (given === undefined) return
   const { words: [shell = 'postgres', ...rest], options } = given, { sabotage } = options
@@ -26,9 +29,11 @@ const main = async (): Promise<void> => {
   const told = process.stderr.isTTY && !options.json ? (line: string): void => { process.stderr.write(`\r\u001b[2K${line}`) } : (line: string): void => { if (line.endsWith('\n') && !options.json) process.stderr.write(line) }
   const named = [shell, ...rest].join(' ')
   if (named !== 'postgres') throw new Misuse(`there is no storm for '${named}'${nearest(named, ['postgres'])}`)
-  if (sabotage !== undefined && !Object.hasOwn(saboteurs, sabotage)) throw new Misuse(`there is no saboteur '${sabotage}'${nearest(sabotage, Object.keys(saboteurs))}`)
+  const known = options.relay ? ofRelays : saboteurs
+  if (sabotage !== undefined && !Object.hasOwn(known, sabotage)) throw new Misuse(`there is no saboteur '${sabotage}'${nearest(sabotage, Object.keys(known))}`)
   const messages = whole('messages') ?? 10_000, seed = whole('seed') ?? 1 + Math.floor(Math.random() * 1_000_000)
-  const { result, failed, faults, folder } = await storm({ messages, seed, seconds: whole('seconds'), patience: whole('patience'), sabotage, split: options.split, tell: told })
+  const wish = { messages, seed, seconds: whole('seconds'), patience: whole('patience'), tell: told }
+  const { result, failed, faults, folder } = options.relay ? await relayStorm({ ...wish, sabotage: sabotage as Saboteur | undefined }) : await storm({ ...wish, sabotage, split: options.split })
   for (const fault of faults) console.error(fault)
   if (folder !== undefined) console.error(`what the processes told and wrote is in ${folder}`)
   console.log(JSON.stringify(result))

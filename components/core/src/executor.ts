@@ -11,7 +11,7 @@ const patience = 20
 const sameMark = (a: Pick<Mark, 'consumer' | 'id'>) => (b: Pick<Mark, 'consumer' | 'id'>): boolean => a.id === b.id && a.consumer === b.consumer, owns = ({ handler, slot }: Job, c: Checkpoint): boolean => c.consumer === handler.name && c.channel === slot?.track.of.channel && c.partition === slot.track.of.partition && c.fence === slot.track.of.fence // it may be its own again, under another fence
 
 /** Where a partition's checkpoint goes once these are done too: to the end of what is done without a gap. Without any the fence must hold all the same: who lost the partition has lost what came before. */
-const checkpointOf = ({ open, of }: Slot['track'], slots: ReadonlySet<Slot>): Checkpoint => {
+export const checkpointOf = ({ open, of }: Slot['track'], slots: ReadonlySet<Slot>): Checkpoint => {
   const gap = open.findIndex(s => !s.done && !slots.has(s))
   return { ...of, position: open[(gap < 0 ? open.length : gap) - 1]?.at.position }
 }

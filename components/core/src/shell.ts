@@ -82,7 +82,7 @@ export interface Store {
 
 export interface Delivery { readonly position: Position; /** Undecodable: the raw text, the transport's own key if there is one, and the reason. */ readonly message: Message | { readonly raw: string; readonly key?: string | undefined; readonly reason: string } }
 export interface Batch { readonly channel: string; readonly partition: string; readonly fence: string; readonly deliveries: readonly Delivery[] }
-export interface Consumer { readonly name: string; readonly channels: readonly Channel[]; /** Every instance its own copy, from now on; else instances share. */ readonly broadcast: boolean }
+export interface Consumer { readonly name: string; readonly channels: readonly Channel[]; /** Every instance its own copy, from now on; else instances share. */ readonly broadcast: boolean; /** A relay (`relay-…`): reads what waits in the outbox, in place of the channel. */ readonly outbox?: boolean }
 /**
  * Carries messages. The laws:
  * - A published message reaches every consumer at least once (1, 5); within a (channel, key) in order (4); different keys may share a partition.
@@ -131,7 +131,7 @@ export interface Report { /** For people. */ readonly text: string; /** For prog
 export interface Verb { readonly name: string; readonly about: string; readonly flags: { readonly [flag: string]: string }; run(plan: Plan, flags: ReadonlySet<string>): TaskEither<Failure, Report> }
 /** A technology: opened once a process. `drain` waits, while consumers still run, for what would be lost with this process. */
 export interface Shell {
-  readonly name: string; readonly guarantees: Guarantees; readonly verbs?: readonly Verb[]; /** Units of a group under way at once in a process, default 1: more where one waits for a server. */ readonly abreast?: number
+  readonly name: string; readonly guarantees: Guarantees; readonly verbs?: readonly Verb[]; /** Units of a group under way at once in a process, default 1: more where one waits for a server. */ readonly abreast?: number; /** Names of the channels that leave the deployment: what is emitted to them waits in an outbox as well. */ readonly outbox?: readonly string[]
   open(plan: Plan): TaskEither<Failure, { readonly store: Store; readonly transport: Transport; drain(): Promise<void>; close(): Promise<void> }>
 }
 export type Bindings = { readonly [port: string]: AnyBinding | undefined }

@@ -14,6 +14,7 @@ import { looking as lookingUp } from './look-up.js'
 import { argsOf, open as lifted } from './open.js'
 import { performersOf, planOf } from './plan.js'
 import { rebuild } from './rebuild.js'
+import { carrier, carrierOf, isRelay, relaying } from './relay.js'
 import { sending } from './sending.js'
 
 type Left<A> = E.Either<NotHandled, A>
@@ -22,9 +23,10 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const where = `[${d.name}]`, { options } = d, only = o.only === undefined || o.only === '' ? undefined : o.only
   if (only !== undefined && !(only in d.processes)) throw new Error(`${where} has no process '${only}'${nearest(only, Object.keys(d.processes))}`)
   const members = Object.entries(d.processes).flatMap(([name, list]) => only === undefined || name === only ? list : [])
-  const fronts = [...new Set(members.filter((m): m is Front => 'front' in m))], mine = [...new Set(members.filter((m): m is AnyDecider => !('front' in m)))]
+  const fronts = [...new Set(members.filter((m): m is Front => 'front' in m))], mine = [...new Set(members.filter((m): m is AnyDecider => 'kind' in m))]
+  const relays = [...new Set(members.filter(isRelay))].map(relay => ({ relay, handler: carrier(relay) }))
   const deciders = d.functions.filter(isDecider), resolvers = d.functions.filter(isResolver)
-  const performers = performersOf(mine), plan = planOf(d, runtime, mine)
+  const performers = performersOf(d, mine), plan = planOf(d, runtime, mine, relays.map(r => r.relay))
   const tables = new Map(plan.tables.map(t => [t.name, t])), ports = new Map(d.functions.flatMap(h => h.ports).map(p => [p.port, p]))
   const types = new Map(deciders.flatMap(h => [...h.in, ...h.out]).map(t => [t.type, t]))
   const running = [...mine, ...performers]
@@ -32,11 +34,12 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
   const opened = await d.shell.open(plan)()
   if (E.isLeft(opened)) throw Object.assign(new Error(`${where} the shell '${d.shell.name}' cannot start: ${opened.left.failure}`), { code: 'SHELL' })
   const { store, transport } = opened.right, { unitLimit } = d.shell.guarantees
-  const sources = new Map(running.map(({ name }) => [name, `${d.name}/${name}`]))
+  const { abreast = 1 } = d.shell, sources = new Map(running.map(({ name }) => [name, `${d.name}/${name}`]))
   const env = { store, tables, ports, bindings: d.ports, log: runtime.log, fanOut: options.fanOut, unitLimit, source: (handler: string) => sources.get(handler) ?? d.name, instance: runtime.newId(), ...(o.overlay && { overlay: o.overlay }) }
-  const lanes = [...groupsOf(mine), ...performers.map(p => [p])].map(group => ({ group, ...lane({ abreast: d.shell.abreast ?? 1, execute: executor(env), runtime, options, unitLimit }) }))
+  const outward = relays.map(({ relay, handler }) => ({ group: [handler], ...lane({ abreast, execute: relaying(relay, store, runtime), runtime, options, unitLimit: relay.batch }) }))
+  const lanes = [...[...groupsOf(mine), ...performers.map(p => [p])].map(group => ({ group, ...lane({ abreast, execute: executor(env), runtime, options, unitLimit }) })), ...outward]
   const laneOf = (h: AnyDecider) => lanes.find(l => l.group.includes(h))!
-  const consumers = await Promise.all(running.map(handler => consume({ handler, lane: laneOf(handler), store, transport, runtime, options })))
+  const consumers = await Promise.all([...running.map(handler => ({ handler })), ...relays.map(({ relay, handler }) => ({ handler, relay: carrierOf(relay) }))].map(one => consume({ ...one, lane: laneOf(one.handler), store, transport, runtime, options })))
 
   let looking = false, reachable = true, stopPoll = (): void => {}
   /** Heads are many where much is parked: they are looked at for news, and now and then. */
@@ -124,6 +127,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
       await grace(opened.right.drain())
       unwatch(); stopPoll()
       await grace(Promise.all(consumers.map(c => c.close())))
+      for (const l of outward) l.close() // what is not out yet waits in the outbox: nobody waits for the outside to be back
       await grace(Promise.all(lanes.map(l => l.idle())))
       for (const l of lanes) l.close()
       waits.close()

@@ -5,15 +5,15 @@ import { open } from './open.js'
 
 export const consumerOf = (h: AnyDecider): Consumer => ({ name: h.name, channels: [...new Map(h.in.map(t => [t.channel.channel, t.channel])).values()], broadcast: h.settings.each === 'instance' })
 const blank = (channel: string, key: string): Message => ({ id: '', source: '', type: '', subject: key, time: '', dataschema: '', data: null, correlationid: '', ...(channel && { source: channel }) })
-interface Consuming { readonly handler: AnyDecider; readonly lane: Lane; readonly store: Store; readonly transport: Transport; readonly runtime: Runtime; readonly options: Options }
+interface Consuming { readonly handler: AnyDecider; /** A relay takes all that its channels hold, as it is. */ readonly relay?: Consumer | undefined; readonly lane: Lane; readonly store: Store; readonly transport: Transport; readonly runtime: Runtime; readonly options: Options }
 /** Of a key that is driven on, so many are fetched at a time. */
 const page = 64
 type Line = Pick<Parked, 'id' | 'channel' | 'partition' | 'key' | 'state'>
 type Track = Slot['track'] & { readonly open: Slot[] }
 
 /** Feeds one handler from its channels: opens each message, keeps its place until it is done, holds what is parked. */
-export const consume = async ({ handler, lane, store, transport, runtime, options }: Consuming) => {
-  const consumer = consumerOf(handler), tracks = new Map<string, Track>(), room = new Set<() => void>()
+export const consume = async ({ handler, relay, lane, store, transport, runtime, options }: Consuming) => {
+  const consumer = relay ?? consumerOf(handler), tracks = new Map<string, Track>(), room = new Set<() => void>()
   const life = { closed: false }, types = new Map(handler.in.map(t => [t.type, t]))
   const trackId = (channel: string, partition: string): string => `${channel}\u0000${partition}`
 
@@ -49,15 +49,14 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
       const done = (result?: Settled): void => { if (!(result && E.isLeft(result) && result.left.fenced)) slot.done = true; wake() } // what was not handled under this fence comes again under the next
       track.open.push(slot)
       if ('raw' in m) { lane.take(handler, { ...blank(b.channel, m.key ?? ''), id: `${b.channel}/${b.partition}/${position}`, data: m.raw, time: new Date(runtime.now()).toISOString() }, b.channel, { slot, unfit: m.reason, done }); continue }
-      const type = types.get(m.type)
-      if (type === undefined) { // not ours: the checkpoint moves over it, with the last of the batch
+      const type = types.get(m.type), opened = relay ? E.right(m) : type && open(type, m)
+      if (opened === undefined) { // not ours: the checkpoint moves over it, with the last of the batch
         if (i === b.deliveries.length - 1) lane.take(handler, m, b.channel, { slot, skip: true, done })
         else done()
         continue
       }
-      const opened = open(type, m)
       if (E.isLeft(opened) && opened.left === 'newer') {
-        runtime.log('error', `'${handler.name}' stops at ${b.channel}/${b.partition}/${position}: '${m.type}' has the version ${m.dataschema}, this process knows up to ${type.version}; deploy the newer version of '${handler.name}'`)
+        runtime.log('error', `'${handler.name}' stops at ${b.channel}/${b.partition}/${position}: '${m.type}' has the version ${m.dataschema}, this process knows up to ${type?.version}; deploy the newer version of '${handler.name}'`)
         track.open.pop()
         return new Promise(() => {}) // a rolling deploy, not poison: the partition waits for a process that knows it
       }
@@ -76,7 +75,7 @@ export const consume = async ({ handler, lane, store, transport, runtime, option
     lane.block(key)
     await new Promise<void>(resolve => { lane.take(handler, blank('', head.key), '', { skip: true, partition: head.partition, done: () => resolve() }) })
     const again = (p: Parked): Promise<boolean> => new Promise(resolve => {
-      const type = handler.in.find(t => t.type === p.message?.type), opened = type && p.message ? open(type, p.message) : undefined
+      const type = handler.in.find(t => t.type === p.message?.type), opened = relay && p.message ? E.right(p.message) : type && p.message ? open(type, p.message) : undefined
       lane.take(handler, opened && E.isRight(opened) ? opened.right : p.message ?? { ...blank(p.channel, p.key), id: p.id }, p.channel, {
         redrive: p, unfit: opened && E.isRight(opened) ? undefined : p.reason, done: r => resolve(E.isRight(r)),
       })

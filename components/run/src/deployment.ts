@@ -5,6 +5,7 @@ import {
 import type * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Caller, Front, Intake, NotHandled, Sending } from './front.js'
+import type { Relay } from './relay.js'
 import { type AnyDeployment, faultsOf } from './wiring.js'
 
 /** A running process of a deployment: its intake, and what its operators ask. */
@@ -55,7 +56,7 @@ type Runnable<H> = Exclude<H, { kind: 'resolver' | 'query' }>
 type Placed<H, R> = [Exclude<NameOf<H>, NameOf<One<R[keyof R]>>>] extends [never] ? unknown : { readonly 'handlers that no process runs': Exclude<NameOf<H>, NameOf<One<R[keyof R]>>> }
 export interface Deployment<H, P extends string> extends AnyDeployment { readonly [of]?: { handlers: H; process: P } }
 /** Chooses functions, a shell, and which process runs which handlers. Throws all faults of the wiring at once, in an error whose `code` is `WIRING`. */
-export function deployment<const F extends readonly Functions[], const R extends { readonly [process: string]: readonly (Front | Runnable<Members<NoInfer<F>[number]>>)[] }>(
+export function deployment<const F extends readonly Functions[], const R extends { readonly [process: string]: readonly (Front | Relay | Runnable<Members<NoInfer<F>[number]>>)[] }>(
   d: { readonly name?: string; readonly functions: F; readonly shell: Shell; readonly processes: R; readonly options?: Partial<Options> } & Ports<PortOf<Members<NoInfer<F>[number]>>> & Placed<Runnable<Members<NoInfer<F>[number]>>, NoInfer<R>>,
 ): Deployment<Members<F[number]>, keyof R & string>
 export function deployment(d: { name?: string; functions: readonly Functions[]; shell: Shell; processes: AnyDeployment['processes']; ports?: Bindings; options?: Partial<Options> }): AnyDeployment {

@@ -1,6 +1,8 @@
 export { start } from './app.js'
 export { planOf } from './plan.js'
 export { run, system } from './run.js'
+export { relay, relayed } from './relay.js'
+export type { Relay, RelayOptions } from './relay.js'
 export { deployment } from './deployment.js'
 export type { AnyApp, App, Description, Deployment, Functions } from './deployment.js'
 export { deploymentOf } from './door.js'

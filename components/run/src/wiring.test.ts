@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert'
 import { z } from 'zod'
 import type { Front } from './front.js'
 import { deployment } from './deployment.js'
+import { relay, relayed } from './relay.js'
 import { groupsOf, nearest } from './wiring.js'
 
 const test = suite('wiring')
@@ -115,6 +116,27 @@ test('handlers that share tables, or refer to each other\'s, are one group', () 
   const owned = table('owned', { columns: { id: text, owner: text }, key: 'id', references: { owner: accounts } })
   const adopt = commandHandler({ meta: { name: 'adopt', in: Open, out: [Opened], uses: [owned] }, operate: () => accept(), write: { Opened: () => [] } })
   assert.equal(groupsOf([open, view, adopt]).map(g => g.map(h => h.name)), [['view'], ['open', 'adopt']])
+})
+
+test('a relay carries what the shell keeps an outbox for, and nobody else does', () => {
+  const published = { ...shell, outbox: ['away', 'effect-mail'] }, one = relay({ name: 'one', channels: [away], publish: () => TE.of(undefined) })
+  const leave = commandHandler({ meta: { name: 'leave', in: Open, out: [Left] }, operate: () => accept(), write: { Left: () => [] } }), whole = { functions: [{ leave }], shell: published }
+  assert.is(faults({ ...whole, processes: { p: [leave], r: [one], s: [one] } }), '')
+  assert.match(faults({ ...whole, shell, processes: { p: [leave, one] } }), "the relay 'one' in process 'p' carries the channel 'away', for which the shell 'nowhere' keeps no outbox; none is known; name it in the shell's option outbox")
+  assert.match(faults({ ...whole, processes: { p: [leave], r: [relay({ ...one, name: 'two', channels: [events] })] } }), "keeps no outbox; nearest: 'away'; known: away, effect-mail")
+  assert.match(faults({ ...whole, processes: { p: [leave], r: [relay({ ...one, name: 'two', channels: [] })] } }), "the relay 'two' in process 'r' has no channels")
+  assert.match(faults({ ...whole, processes: { p: [leave], r: [one, relay({ ...one, name: 'two' })] } }), "the channel 'away' has 2 relays: 'one' and 'two'")
+  assert.match(faults({ ...whole, processes: { p: [leave], r: [one, relay({ ...one, name: 'one' })] } }), "the relay 'one' stands twice")
+  assert.match(faults({ functions: [{ leave: { ...leave, name: 'relay-x' } }], processes: {} }), "the handler 'relay-x' has a name that begins with 'relay-'")
+})
+
+test('the effects of a port are performed here, or leave', () => {
+  const mail = port('mail', { effect: data }), send = policy({ meta: { name: 'send', in: Opened, effects: [mail] }, operate: (_c, { data: d }) => accept(mail.effect(d)) })
+  const whole = { functions: [{ open, view, opened, send }], processes: { p: [open, view, send] } }, leaves = { ...shell, outbox: ['effect-mail'] }, bound = { effect: () => TE.of(undefined) }
+  assert.is(faults({ ...whole, ports: { mail: bound } }), '')
+  assert.is(faults({ ...whole, shell: leaves, ports: { mail: relayed } }), '')
+  assert.match(faults({ ...whole, shell: leaves, ports: { mail: bound } }), "the effects of port 'mail' leave by the outbox of the shell, and a binding would perform them here as well")
+  assert.match(faults({ ...whole, ports: { mail: relayed } }), "the port 'mail' is bound to 'relayed', and its effects do not leave by the outbox of the shell 'nowhere'")
 })
 
 test('the nearest name comes first', () => assert.is(nearest('custmer', ['orders', 'customer']), "; nearest: 'customer'; known: customer, orders"))

@@ -1,10 +1,11 @@
 import type { AnyDecider, AnyHandler, AnyQuery, AnyResolver, AnyTable, AnyType, Bindings, Options, Schema, Shell } from '@lowtide/core'
 import type { Front } from './front.js'
+import { type Relay, isRelay, isRelayed, reserved } from './relay.js'
 
 /** A deployment as wiring and a process see it. */
 export interface AnyDeployment {
   readonly name: string; readonly functions: readonly AnyHandler[]; readonly shell: Shell
-  readonly processes: { readonly [process: string]: readonly (AnyDecider | Front)[] }; readonly ports: Bindings; readonly options: Options
+  readonly processes: { readonly [process: string]: readonly (AnyDecider | Front | Relay)[] }; readonly ports: Bindings; readonly options: Options
 }
 /** The known name with the fewest edits (Levenshtein), and all of them: `; nearest: 'x'; known: x, y`. */
 export const nearest = (name: string, known: Iterable<string>): string => {
@@ -29,7 +30,7 @@ export const groupsOf = (handlers: readonly AnyDecider[]): readonly (readonly An
 /** All that is wrong with a deployment, each with where, what and the nearest known name. */
 export const faultsOf = (d: AnyDeployment): readonly string[] => {
   const faults: string[] = [], say = (text: string): number => faults.push(text)
-  const deciders = d.functions.filter(isDecider), resolvers = d.functions.filter(isResolver), queries = d.functions.filter(isQuery), { guarantees } = d.shell
+  const deciders = d.functions.filter(isDecider), resolvers = d.functions.filter(isResolver), queries = d.functions.filter(isQuery), { guarantees, outbox = [] } = d.shell
   const twice = (what: string, names: readonly string[]): void => { for (const n of new Set(names.filter((x, i) => names.indexOf(x) < i))) say(`${what} '${n}' stands twice; names are unique in a deployment`) }
   twice('the handler', d.functions.map(h => h.name))
   const tables = new Map<string, AnyTable>(), types = new Map<string, AnyType>()
@@ -47,7 +48,7 @@ export const faultsOf = (d: AnyDeployment): readonly string[] => {
   for (const h of [...deciders.filter(x => x.kind === 'policy'), ...resolvers]) for (const t of [...h.in, ...h.out]) if (t.kind === 'command' && !taken.includes(t.type)) say(`'${h.name}' needs the command '${t.type}', which no handler takes${nearest(t.type, taken)}`)
   const written = deciders.flatMap(h => h.out.map(t => t.type)), events = deciders.filter(h => h.kind !== 'command')
   for (const h of events) for (const t of h.in) if (!t.channel.external && !written.includes(t.type)) say(`'${h.name}' reads '${t.type}' on channel '${t.channel.channel}', which nobody writes${nearest(t.type, written)}; a channel that others write is declared with { external: true }`)
-  const read = new Set(deciders.flatMap(h => h.in.map(t => t.channel.channel)))
+  const read = new Set([...deciders.flatMap(h => h.in.map(t => t.channel.channel)), ...outbox])
   for (const h of deciders) for (const t of h.out) if (t.kind === 'event' && !t.channel.external && !read.has(t.channel.channel)) say(`'${h.name}' writes '${t.type}' to channel '${t.channel.channel}', which nobody reads${nearest(t.channel.channel, read)}; a channel that others read is declared with { external: true }`)
 
   for (const r of resolvers) {
@@ -67,6 +68,9 @@ export const faultsOf = (d: AnyDeployment): readonly string[] => {
     const bound = d.ports[p.port]
     if (!bound) say(`the port '${p.port}' (of ${d.functions.filter(h => h.ports.includes(p)).map(h => `'${h.name}'`).join(', ')}) has no binding${nearest(p.port, Object.keys(d.ports))}`)
     else for (const part of ['ask', 'effect'] as const) if (p.shape[part] && !bound[part]) say(`the binding of port '${p.port}' has no '${part}'`)
+    const leaves = p.message && outbox.includes(p.message.channel.channel), elsewhere = isRelayed(d.ports, p)
+    if (leaves && bound?.effect && !elsewhere) say(`the effects of port '${p.port}' leave by the outbox of the shell, and a binding would perform them here as well; bind it to 'relayed', or take it out of the outbox`)
+    if (!leaves && elsewhere) say(`the port '${p.port}' is bound to 'relayed', and its effects do not leave by the outbox of the shell '${d.shell.name}'; name it there, or give a binding that performs them`)
     schemas.push([`the effect of port '${p.port}'`, p.shape.effect], [`the arguments of port '${p.port}'`, p.shape.ask?.args], [`the answer of port '${p.port}'`, p.shape.ask?.answer])
   }
   for (const name of Object.keys(d.ports)) if (!ports.has(name)) say(`a binding is given for port '${name}', which no function uses${nearest(name, ports.keys())}`)
@@ -75,10 +79,17 @@ export const faultsOf = (d: AnyDeployment): readonly string[] => {
 
   const members = Object.entries(d.processes).flatMap(([process, list]) => list.map(m => [process, m] as const))
   for (const [process, m] of members) {
-    if ('front' in m) faults.push(...m.faults(d.functions))
+    if (isRelay(m)) {
+      if (m.channels.length === 0) say(`the relay '${m.relay}' in process '${process}' has no channels; name those that it carries`)
+      for (const c of m.channels) if (!outbox.includes(c.channel)) say(`the relay '${m.relay}' in process '${process}' carries the channel '${c.channel}', for which the shell '${d.shell.name}' keeps no outbox${nearest(c.channel, outbox)}; name it in the shell's option outbox`)
+    } else if ('front' in m) faults.push(...m.faults(d.functions))
     else if (!deciders.includes(m)) say(`process '${process}' runs '${m.name}', which is not among the functions${nearest(m.name, deciders.map(h => h.name))}`)
   }
+  const relays = [...new Set(members.map(([, m]) => m).filter(isRelay))], carried = relays.flatMap(r => r.channels.map(c => c.channel))
+  twice('the relay', relays.map(r => r.relay))
+  for (const c of new Set(carried.filter((x, i) => carried.indexOf(x) < i))) { const by = relays.filter(r => r.channels.some(x => x.channel === c)); say(`the channel '${c}' has ${by.length} relays: ${by.map(r => `'${r.relay}'`).join(' and ')}; expected one, for what it has published is gone`) }
   for (const h of deciders) {
+    if (h.name.startsWith(reserved)) say(`the handler '${h.name}' has a name that begins with '${reserved}', as consumers of relays have; rename it`)
     if (!members.some(([, m]) => m === h)) say(`no process runs '${h.name}'; processes: ${Object.keys(d.processes).join(', ')}`)
     if (h.settings.needs?.oneAtATime && guarantees.ordering !== 'per key') say(`'${h.name}' needs oneAtATime; the shell '${d.shell.name}' does not order per key`)
     if (h.settings.each === 'instance' && (h.tables.length > 0 || h.kind !== 'policy')) say(`'${h.name}' runs at each instance: expected a policy without tables`)

@@ -2,6 +2,7 @@ import { until, within } from '@lowtide/testing'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { createServer as createHttp } from 'node:http'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
@@ -21,6 +22,15 @@ const started = (command: string, args: readonly string[], env: { readonly [name
     child, text: () => text, code: () => until('the end of the process', 30_000, () => code !== undefined && { code }).then(found => found.code),
     url: () => until('the URL', 30_000, () => { if (code !== undefined) throw new Error(`it ended with ${code}: ${text}`); return /Lowtide serves GraphQL at (http:\/\/\S+)/.exec(text)?.[1] }),
   }
+}
+/** What is posted to a server of this test. */
+const posted = async () => {
+  const got: { readonly key: string | undefined; readonly body: unknown }[] = [], sink = createHttp((request, response) => {
+    let body = ''
+    request.setEncoding('utf8').on('data', (part: string) => { body += part }).on('end', () => { got.push({ key: request.headers['idempotency-key'] as string | undefined, body: JSON.parse(body) }); response.writeHead(204).end() })
+  }).listen(0, '127.0.0.1')
+  await once(sink, 'listening')
+  return { got, url: `http://127.0.0.1:${(sink.address() as AddressInfo).port}/welcome`, close: (): void => { sink.close(); sink.closeAllConnections() } }
 }
 /** Whether a process of its group is left. */
 const left = ({ pid }: ChildProcess): boolean => { try { process.kill(-pid!, 0); return true } catch { return false } }
@@ -111,5 +121,16 @@ test('a port in use, and one that is no number, are told, and the process ends',
     assert.ok(s.text().includes(told), s.text())
   }
   server.close()
+})
+
+test('posts a welcome to WELCOME_URL, with its key, and prints none', async () => {
+  const sink = await posted(), s = started(process.execPath, [main], { PORT: '0', WELCOME_URL: sink.url }), url = await s.url(), email = `ada-${randomUUID()}@example.org`
+  await post(url, 'mutation($email: String!) { InviteCustomer(email: $email) { id } }', { email })
+  await until('the welcome', 5_000, () => sink.got.length > 0)
+  assert.equal(sink.got.map(({ body }) => body), [{ to: email, template: 'welcome' }])
+  assert.match(String(sink.got[0]!.key), /^[0-9a-f-]{36}$/)
+  assert.not.match(s.text(), 'would go to')
+  await ends(s, 'SIGTERM')
+  sink.close()
 })
 test.run()

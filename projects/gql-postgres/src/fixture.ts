@@ -29,7 +29,7 @@ export const begun = (args: readonly string[], env: { readonly [name: string]: s
 export const killAll = (): void => { for (const { pid } of children) try { process.kill(-pid!, 'SIGKILL') } catch { /* it has ended */ } }
 
 /** This project, as `node dist/main.js` runs it. */
-export const instance = (url: string) => begun([main], { DATABASE_URL: url })
+export const instance = (url: string, env: { readonly [name: string]: string } = {}) => begun([main], { DATABASE_URL: url, ...env })
 export const lowtide = (url: string, ...args: readonly string[]) => begun([`${root}/node_modules/.bin/lowtide`, '--project', `${root}/projects/gql-postgres`, ...args], { DATABASE_URL: url })
 export const ends = async (p: ReturnType<typeof begun>, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
   p.signal(signal)

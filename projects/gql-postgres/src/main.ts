@@ -1,11 +1,12 @@
 import { customerView, example, functions, greeting, inviteCustomer, typeDefs, welcome } from '@lowtide/customers'
 import { graphql } from '@lowtide/graphql'
+import { httpEffect } from '@lowtide/http-effect'
 import { postgres } from '@lowtide/postgres'
 import { deployment, run } from '@lowtide/run'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { databaseUrl } from './database-url.js'
 
-const page = process.env['NODE_ENV'] !== 'production'
+const page = process.env['NODE_ENV'] !== 'production', welcomes = process.env['WELCOME_URL']
 
 await run(deployment({
   name: 'gql-postgres',
@@ -16,6 +17,6 @@ await run(deployment({
     handlers: [inviteCustomer, welcome],
     projector: [customerView],
   },
-  ports: { mail: { effect: ({ to, template }) => TE.fromIO(() => console.log(`a mail '${template}' would go to ${to}`)) } },
+  ports: { mail: welcomes ? httpEffect({ url: welcomes }) : { effect: ({ to, template }) => TE.fromIO(() => console.log(`a mail '${template}' would go to ${to}`)) } },
   options: { grace: 4_000 }, // ends within 5 s of SIGTERM
 }))

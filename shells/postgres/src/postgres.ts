@@ -1,8 +1,9 @@
-import type { Shell } from '@lowtide/core'
+import type { AnyPort, Channel, Shell } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Access, database } from './server/database.js'
 import { guarantees } from './guarantees.js'
 import { newsroom } from './log/newsroom.js'
+import { outboxOf } from './log/outbox.js'
 import { scheduled } from './retention/schedule.js'
 import { type RetentionOptions, termsOf, wrongTerms } from './retention/terms.js'
 import { inspect } from './schema/start.js'
@@ -30,7 +31,11 @@ export interface PostgresOptions {
   readonly batch?: number
   /** What is removed when it is old, and how often somebody looks; see `RetentionOptions`. */
   readonly retention?: RetentionOptions
+  /** Channels, and ports by their effects, that leave the database: what is emitted to them waits in `lowtide_outbox` as well, for a relay or for Debezium. Default: none. */
+  readonly outbox?: readonly (Channel | AnyPort)[]
 }
+/** A port leaves by the channel of its effects. */
+const nameOf = (leaving: Channel | AnyPort): string => 'channel' in leaving ? leaving.channel : leaving.message?.channel.channel ?? `effect-${leaving.port}`
 
 /**
  * Runs on a Postgres database, version 14 or later, and on nothing else: rows, events, outcomes and checkpoints change in one transaction, and
@@ -38,22 +43,23 @@ export interface PostgresOptions {
  *
  * @example deployment({ functions: [functions], shell: postgres({ url: process.env.DATABASE_URL }), … })
  */
-export const postgres = ({ url, schema = 'lowtide', connections = 10, lockTimeout = 5_000, answerTimeout = 30_000, batch = 500, retention = {} }: PostgresOptions): Shell => {
-  const access: Access = { url, schema, connections, lockTimeout, answerTimeout }
+export const postgres = ({ url, schema = 'lowtide', connections = 10, lockTimeout = 5_000, answerTimeout = 30_000, batch = 500, retention = {}, outbox: leaving = [] }: PostgresOptions): Shell => {
+  const access: Access = { url, schema, connections, lockTimeout, answerTimeout }, channels = new Set(leaving.map(nameOf))
   return {
-    name: 'postgres', guarantees, verbs: verbs(access, retention), abreast: 3, // while one waits for the server, this process decides another: a quarter to a half more commands a second than one by one
+    name: 'postgres', guarantees, verbs: verbs(access, retention), outbox: [...channels], abreast: 3, // while one waits for the server, this process decides another: a quarter to a half more commands a second than one by one
     open: plan => async () => {
-      const { tables, runtime, options } = plan, wrong = wrongTerms(retention, plan)
+      const { tables, consumers, runtime, options } = plan, wrong = wrongTerms(retention, plan)
       if (wrong.length > 0) return E.left(failure(`cannot open schema '${schema}': ${wrong.join('; ')}`))
       const db = database(access, text => runtime.log('warn', text)), as = roleOf(plan), inspected = await inspect(db, access, { tables, options }, as)()
       if (E.isLeft(inspected)) { await db.close(); return inspected }
       const keeper = database({ ...access, connections: 1 }, text => runtime.log('warn', text))
-      const { shift, partitions } = inspected.right, news = newsroom({ db, runtime, options }), log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch })
+      const { shift, partitions } = inspected.right, relays = new Set(consumers.filter(c => c.outbox).map(c => c.name)), outbox = channels.size + relays.size > 0 ? outboxOf(db, shift, channels, relays) : undefined
+      const news = newsroom({ db, runtime, options }), log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch, outbox })
       const cleaning = scheduled({ db, shift, terms: termsOf(as === 'relay' ? { ...retention, every: false } : retention, options), plan })
       let closing: Promise<void> | undefined
       return E.right({
         transport: log,
-        store: store({ db, shift, partitions, tables, runtime, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
+        store: store({ db, shift, partitions, tables, runtime, outbox, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
         drain: () => Promise.resolve(), // all of it is on disk: another process goes on
         close: () => closing ??= cleaning.close().then(() => log.close()).then(() => news.close()).then(() => Promise.all([keeper.close(), db.close()])).then(() => {}),
       })

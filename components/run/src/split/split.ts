@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { carrierOf } from '../relay.js'
 import { type AnyDeployment, nearest } from '../wiring.js'
 import { type Death, type Place, place } from './place.js'
 
@@ -32,7 +33,7 @@ const isFront = (d: AnyDeployment, name: string): boolean => d.processes[name]!.
 export const memberOf = (d: AnyDeployment, process: string): Omit<Member, 'pid' | 'port'> => {
   if (!Object.hasOwn(d.processes, process)) throw fault(`${d.name} has no process '${process}'${nearest(process, Object.keys(d.processes))}`)
   if (d.shell.guarantees.scaleOut !== 'processes') throw fault(`${d.name} runs in one process only: what its shell '${d.shell.name}' holds is in the memory of that one, where no other finds it (its guarantee 'scaleOut' is '${d.shell.guarantees.scaleOut}', expected 'processes'); start it as a whole`)
-  return { process, handlers: d.processes[process]!.flatMap(m => 'front' in m ? [] : [m.name]) }
+  return { process, handlers: d.processes[process]!.flatMap(m => 'front' in m ? [] : ['kind' in m ? m.name : carrierOf(m).name]) }
 }
 const fault = (text: string): Error => Object.assign(new Error(text), { code: 'WIRING' })
 const inSeconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`

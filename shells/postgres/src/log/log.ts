@@ -8,6 +8,13 @@ import { type Statement, type Step, statement } from '../server/statement.js'
  * and a pool may put a new connection in the place of an idle one that broke without a word.
  */
 export const server = `pg_postmaster_start_time()::text`
+const shiftedBy = (shift: number) => (xid: string): string => `(${xid}::text::bigint + ${shift})`
+/** `found`: what stands behind a cursor `u` and below `now.low`. */
+export const readingBy = (shift: number) => (found: string): Statement => statement(`with now as materialized (select ${shiftedBy(shift)('pg_snapshot_xmin(pg_current_snapshot())')} as low, ${server} as server)
+    select u.i, case when u.i = 1 then now.low end, l.tx, l.n, l.message, case when u.i = 1 then now.server end
+    from now cross join unnest($1::text[], $2::smallint[], $3::bigint[], $4::int[]) with ordinality u(channel, partition, tx, n, i)
+    left join lateral (${found}) l on true
+    order by u.i, l.tx, l.n`)
 /**
  * The statements on the log. `read` and `measured` answer what stands behind each cursor, in order, and only what is older than the oldest transaction that
  * still runs: nothing can be committed any more before what is read here, so nothing is skipped. A cursor with nothing behind it has one row; the first row
@@ -18,7 +25,7 @@ export const server = `pg_postmaster_start_time()::text`
  * `shift` is a number of this database, added to each transaction's id. */
 export interface Log { append(rows: readonly { readonly channel: string; readonly partition: number; readonly text: string }[]): Step; readonly read: Statement; readonly measured: Statement; readonly present: Statement }
 export const logOf = (db: Pick<Database, 'at'>, shift: number): Log => {
-  const log = db.at('lowtide_log'), shifted = (xid: string): string => `(${xid}::text::bigint + ${shift})`
+  const log = db.at('lowtide_log'), shifted = shiftedBy(shift), reading = readingBy(shift)
   /** Answers the transaction's id. A message's number is its place in the arrays, behind `published`. */
   const append = statement(`with written as (
     insert into ${log} (channel, partition, tx, n, message)
@@ -26,11 +33,6 @@ export const logOf = (db: Pick<Database, 'at'>, shift: number): Log => {
     from unnest($1::text[], $2::smallint[], $3::text[]) with ordinality u(channel, partition, message, n) returning tx)
     select max(tx) from written`)
   const page = `from ${log} r where r.channel = u.channel and r.partition = u.partition and (r.tx, r.n) > (u.tx, u.n) and r.tx < now.low order by r.tx, r.n limit $5::bigint`
-  const reading = (found: string): Statement => statement(`with now as materialized (select ${shifted('pg_snapshot_xmin(pg_current_snapshot())')} as low, ${server} as server)
-    select u.i, case when u.i = 1 then now.low end, l.tx, l.n, l.message, case when u.i = 1 then now.server end
-    from now cross join unnest($1::text[], $2::smallint[], $3::bigint[], $4::int[]) with ordinality u(channel, partition, tx, n, i)
-    left join lateral (${found}) l on true
-    order by u.i, l.tx, l.n`)
   return {
     append: rows => ({ statement: append, params: [rows.map(r => r.channel), rows.map(r => r.partition), rows.map(r => r.text)] }),
     read: reading(`select r.tx, r.n, case when pg_column_compression(r.message) is null and pg_column_size(r.message) <= $6::bigint then r.message end as message ${page}`),

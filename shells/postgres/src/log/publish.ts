@@ -5,10 +5,11 @@ import { failure, failureOf } from '../server/failure.js'
 import { emitLock, locking } from '../store/locks.js'
 import type { Log } from './log.js'
 import type { Logged } from './bulletin.js'
-import { partitionOf } from './position.js'
+import type { Outbox } from './outbox.js'
+import { partitionOf, published } from './position.js'
 
 /** Writes messages to their channels, all or none. Answers where they stand. */
-export const publisher = (db: Pick<Database, 'fly' | 'schema'>, log: Log, partitions: number) => {
+export const publisher = (db: Pick<Database, 'fly' | 'schema'>, log: Log, partitions: number, outbox?: Outbox) => {
   const locks = locking(db.schema)
   return async (messages: readonly Emit[]): Promise<E.Either<Failure, readonly Logged[]>> => {
     const doing = `publish to ${[...new Set(messages.map(m => `'${m.channel}'`))].join(', ')}`, taking = locks()
@@ -17,8 +18,9 @@ export const publisher = (db: Pick<Database, 'fly' | 'schema'>, log: Log, partit
       rows = messages.map(({ channel, message }) => ({ channel, partition: partitionOf(message.subject, partitions), text: JSON.stringify(message) }))
     } catch (e) { return E.left(failure(`cannot ${doing}: ${e instanceof Error ? e.message : String(e)}`)) }
     for (const { channel, message } of messages) taking.exclusive(emitLock(channel, message.subject))
+    const leaving = outbox?.leave(rows.map(({ channel, partition }, i) => ({ channel, partition, n: published + i })), 'free')
     try {
-      const [, written] = await db.fly([taking.step(), log.append(rows)]), tx = Number(written!.rows[0]![0])
+      const [, written] = await db.fly([taking.step(), log.append(rows), ...leaving === undefined ? [] : [leaving]]), tx = Number(written!.rows[0]![0])
       return E.right([...new Map(rows.map(({ channel, partition }) => [`${partition}/${channel}`, { channel, partition, tx }])).values()])
     } catch (e) { return E.left(failureOf(doing, e)) }
   }

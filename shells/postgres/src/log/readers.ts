@@ -14,7 +14,7 @@ import type { Found, Reading } from './reading.js'
  */
 export type Moved = 'lower' | 'another' | 'unknown'
 interface Given {
-  readonly db: Pick<Database, 'fly'>; readonly log: Log; readonly runtime: Runtime; readonly options: Options
+  readonly db: Pick<Database, 'fly'>; readonly log: Pick<Log, 'read' | 'measured'>; readonly runtime: Runtime; readonly options: Options
   /** Deliveries in a batch, at most. */ readonly limit: number
   /** The server is another (`by`, where it says so), or may be. */ moved(how: Moved, by?: string): void
 }

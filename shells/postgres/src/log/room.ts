@@ -26,8 +26,8 @@ const pause = 10, rest = 4
 
 export const room = ({ db, newsroom, runtime, options }: Given): Room => {
   const levels = new Map<string, Level>(), line = new Set<Waiter>(), due = new Set<string>(), { buffer, poll } = options, trouble = outage(runtime, options, 'measure how far consumers lag')
-  /** Of each channel, how many messages its slowest live consumer has not behind its checkpoint; no partition is counted further than `buffer`, by an ordered walk that ends there: a bitmap would hold all that is behind. */
-  const measure = statement(`with live as materialized (select distinct c.name, c.channel from ${db.at('lowtide_instances')} i cross join unnest(i.consumers, i.channels) c(name, channel) where i.until > clock_timestamp())
+  /** What leaves waits in the outbox for as long as the outside is away: relays hold nobody back. Of each channel, how many messages its slowest live consumer has not behind its checkpoint; no partition is counted further than `buffer`, by an ordered walk that ends there: a bitmap would hold all that is behind. */
+  const measure = statement(`with live as materialized (select distinct c.name, c.channel from ${db.at('lowtide_instances')} i cross join unnest(i.consumers, i.channels) c(name, channel) where i.until > clock_timestamp() and not starts_with(c.name, 'relay-'))
     select u.channel, coalesce(max(g.lag), 0) from unnest($1::text[]) u(channel)
     left join lateral (
       select sum(x.n) as lag from (select distinct name from live where channel = u.channel or channel is null) reader cross join lateral (

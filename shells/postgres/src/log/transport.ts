@@ -6,6 +6,7 @@ import { failure, failureOf } from '../server/failure.js'
 import { logOf } from './log.js'
 import { membership } from './membership.js'
 import type { Newsroom } from './newsroom.js'
+import type { Outbox } from './outbox.js'
 import { ownership } from './ownership.js'
 import { reached } from './position.js'
 import { publisher } from './publish.js'
@@ -23,6 +24,8 @@ export interface TransportGiven {
   readonly partitions: number
   /** Deliveries in a batch, at most, and never more than the option `buffer`; default 500. */
   readonly batch?: number
+  /** What leaves the database, where something does. */
+  readonly outbox?: Outbox | undefined
 }
 export interface LogTransport extends Transport {
   /** So many messages were committed to a channel by others than `publish`. */
@@ -34,19 +37,22 @@ export interface LogTransport extends Transport {
   kill(): void
 }
 
+const sum = (sizes: readonly { readonly readings: number; readonly out: number }[]) => sizes.reduce((a, b) => ({ readings: a.readings + b.readings, out: a.out + b.out }))
 /** Channels on the log: partitions with fenced owners, news as hints, polling underneath. */
-export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, partitions, batch = 500 }: TransportGiven): LogTransport => {
-  const log = logOf(db, shift), intake = room({ db, newsroom, runtime, options }), write = publisher(db, log, partitions)
+export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, partitions, batch = 500, outbox }: TransportGiven): LogTransport => {
+  const log = logOf(db, shift), intake = room({ db, newsroom, runtime, options }), write = publisher(db, log, partitions, outbox)
   const subscriptions = new Set<{ close(): Promise<void>; moved?(how: Moved): void }>()
-  const reads = readers({ db, log, runtime, options, limit: Math.min(batch, options.buffer), moved: (how, by) => {
+  const given = { db, runtime, options, limit: Math.min(batch, options.buffer), moved: (how: Moved, by?: string): void => {
     members.moved(how, by)
     for (const { moved } of subscriptions) moved?.(how)
-  } })
+  } }
+  const reads = readers({ ...given, log }), relays = outbox && readers({ ...given, log: outbox.reads }), all = relays === undefined ? [reads] : [reads, relays]
+  const of = ({ consumer }: Reader) => relays !== undefined && consumer.outbox === true ? relays : reads
   const members = membership({
-    ownership: ownership(keeper, shift, options.lease), newsroom, runtime, options, partitions, end: reads.remove,
+    ownership: ownership(keeper, shift, options.lease), newsroom, runtime, options, partitions, end: one => of(one.by).remove(one),
     begin: (by, { channel, partition, fence, after }) => {
-      const one = reading({ by, channel, partition, fence, after, runtime, options, wake: reads.wake })
-      reads.add(one)
+      const one = reading({ by, channel, partition, fence, after, runtime, options, wake: of(by).wake })
+      of(by).add(one)
       return one
     },
   })
@@ -59,7 +65,7 @@ export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, 
     return { close: (): Promise<void> => left ??= members.leave(by) }
   }
   const subscribed = async (by: Reader): Promise<{ close(): Promise<void> }> => {
-    stopNews ??= newsroom.onLog(reads.heard)
+    stopNews ??= newsroom.onLog(news => { for (const { heard } of all) heard(news) })
     const one = by.consumer.broadcast ? await broadcast(by, { db, log, readers: reads, runtime, options, partitions }) : await joined(by)
     const subscription = { ...one, close: (): Promise<void> => one.close().finally(() => { subscriptions.delete(subscription) }) }
     subscriptions.add(subscription)
@@ -67,7 +73,7 @@ export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, 
   }
   const stop = (): void => {
     members.kill()
-    reads.close()
+    for (const { close } of all) close()
     intake.close()
     stopNews?.()
   }
@@ -98,7 +104,7 @@ export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, 
     room: channels => closing === undefined ? intake.wait(channels) : undefined,
     reached,
     wrote: intake.wrote,
-    sizes: () => ({ subscriptions: subscriptions.size, owned: members.sizes().owned, ...reads.sizes(), ...intake.sizes() }),
+    sizes: () => ({ subscriptions: subscriptions.size, owned: members.sizes().owned, ...sum(all.map(one => one.sizes())), ...intake.sizes() }),
     close: () => closing ??= close(),
     kill: () => { closing ??= Promise.resolve(); stop() },
   }

@@ -17,18 +17,16 @@ const timeOf = (text: string): string => `case when ${text} ~ '^[0-9]{4}-[0-9]{2
 const age = (time: string): string => `extract(epoch from clock_timestamp() - ${time})`
 
 /** What goes along with the other questions of a status; the oldest rows are found by their indexes. */
-export const retentionSteps = (db: Pick<Database, 'at'>, hasOutbox: boolean): readonly Step[] => {
+export const retentionSteps = (db: Pick<Database, 'at'>): readonly Step[] => {
   const inbox = db.at('lowtide_inbox'), step = (text: string): Step => ({ statement: statement(text), params: [] }), { oldest } = retaining(db, 0)
   return [
     step(`select json_build_object('kind', r.kind, 'last', ${age('r.time')}, 'failure', r.failure, 'removed', r.removed, 'total', r.total)::text from ${db.at('lowtide_retention')} r`),
     step(`select json_build_object('outcomes', (select ${age('i.time')} from ${inbox} i where i.consumer = '' order by i.tx limit 1),
       'marks', (${oldest.marks(age(`min(i.time)`))}), 'failed', (select ${age('min(p.time)')} from ${db.at('lowtide_parked')} p where p.state = 'failed'),
-      'events', (${oldest.placed('lowtide_log', age(`min(${timeOf(`l.message ->> 'time'`)})`))}), 'outbox', ${hasOutbox ? `(${oldest.placed('lowtide_outbox', age(`min(${timeOf('l.time')})`))})` : 'null'},
+      'events', (${oldest.placed('lowtide_log', age(`min(${timeOf(`l.message ->> 'time'`)})`))}), 'outbox', (${oldest.placed('lowtide_outbox', age(`min(${timeOf('l.time')})`))}),
       'clock', greatest(0, (select extract(epoch from max(time) - clock_timestamp()) from ${db.at('lowtide_ages')})))::text`),
   ]
 }
-/** A second round trip before the first: whether there is an outbox. */
-export const outboxed = async (db: Pick<Database, 'at' | 'fly'>): Promise<boolean> => (await db.fly([retaining(db, 0).hasOutbox()]))[0]!.rows[0]![0] === 't'
 
 export const retainedOf = (noted: readonly Noted[], oldest: { readonly [kind: string]: number | null }, { options }: Pick<Plan, 'options'>, given: RetentionOptions): Retained => {
   const { after, every, events } = termsOf(given, options), of = (kind: string) => noted.find(row => row.kind === kind)

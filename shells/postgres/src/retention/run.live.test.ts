@@ -2,7 +2,7 @@ import { right } from '@lowtide/testing'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { stop } from '../schema/fixture.js'
-import { at, commands, events, inOld, leaving, marks, options, outboxTable, passed, plan } from './fixture.js'
+import { at, commands, events, inOld, leaving, marks, options, passed, plan } from './fixture.js'
 import { keptFor } from './terms.js'
 import { migrate } from '../schema/migrate.js'
 
@@ -74,7 +74,6 @@ test('events of a consumer that never began stay', inOld(async ({ of, sql }) => 
 }))
 
 test('rows of the outbox go when no relay has still to send them', inOld(async ({ of, sql, count }) => {
-  await sql(outboxTable)
   await sql(`${leaving('told', 20, 3)}; ${leaving('told', 2)}; ${leaving('relayed', 20, 4)}; ${passed('relay', 'relayed', 0, 20, 3)}`)
   assert.is((await of({ outbox: false }).run(now)).removed.outbox, 0)
   assert.is((await of().run(now)).removed.outbox, 6)

@@ -32,7 +32,7 @@ export const retention = ({ db, shift, terms, plan }: Given) => {
   const sql = retaining(db, shift), { runtime } = plan, holder = runtime.newId()
   const one = async (statement: Parameters<Database['fly']>[0][number]['statement'], ...params: readonly Param[]) => (await db.fly([{ statement, params }]))[0]!.rows
   const pause = (ms: number): Promise<void> => new Promise(resolve => { runtime.after(ms, resolve) })
-  const look = async (): Promise<Work> => workOf(db, sql, terms, plan, (await db.fly([sql.hasOutbox()]))[0]!.rows[0]![0] === 't')
+  const look = (): Promise<Work> => workOf(db, sql, terms, plan)
   const noted = async (): Promise<void> => {
     await db.fly([{ statement: sql.age, params: [spacingOf(terms)] }, { statement: sql.forget, params: [samplesOf(terms, plan.channels.map(({ channel }) => channel))] }])
   }

@@ -1,5 +1,5 @@
 import type { Database } from '../server/database.js'
-import { type Statement, type Step, statement } from '../server/statement.js'
+import { type Statement, statement } from '../server/statement.js'
 import { txOf, watermarkOf } from '../store/gate.js'
 import type { Kind } from './terms.js'
 
@@ -41,7 +41,6 @@ export const retaining = (db: Pick<Database, 'at'>, shift: number) => {
     select part.channel, part.partition, (select l.tx from ${db.at(table)} l where l.${channelOf[table]} = part.channel and l.partition = part.partition order by l.tx, l.n limit 1) from part`)
   return {
     outcomes: both(outcomes), marks: both(marks), failed: both(failed), events: both(placed('events', 'lowtide_log')), outbox: both(placed('outbox', 'lowtide_outbox')),
-    hasOutbox: (): Step => ({ statement: statement(`select to_regclass($1::text) is not null`), params: [db.at('lowtide_outbox')] }),
     /** Whoever is first in an interval runs; who died holds it no longer than its lease. $3: not sooner than so long after the run before. */
     claim: statement(`with runner as (update ${retention} set holder = $1::text, until = ${later}, time = clock_timestamp() where kind = 'runner' and (until is null or until <= clock_timestamp()) and (time is null or failure is not null or time > clock_timestamp() or time <= ${ago('$3::float8')}) returning kind),
       begun as (update ${retention} set removed = 0, time = clock_timestamp() where kind <> 'runner' and exists (select from runner))

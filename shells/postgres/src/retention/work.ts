@@ -24,9 +24,9 @@ export const agesOf = ({ after, events, eventsOf }: Terms, channels: readonly st
  * - marks of a consumer that has old messages before it still: the checkpoint has not passed what these marks tell, as behind a message that is tried for days;
  * - events, and rows of the outbox, that a consumer of the channel has not passed, be it one that does not run now, or one of this deployment that never did.
  */
-export const workOf = async (db: Pick<Database, 'fly'>, sql: Retaining, terms: Terms, { consumers, channels }: Pick<Plan, 'consumers' | 'channels'>, hasOutbox: boolean): Promise<Work> => {
+export const workOf = async (db: Pick<Database, 'fly'>, sql: Retaining, terms: Terms, { consumers, channels }: Pick<Plan, 'consumers' | 'channels'>): Promise<Work> => {
   const named = channels.map(({ channel }) => channel), asked = [...agesOf(terms, named)], step = (statement: Step['statement'], ...params: Step['params']): Step => ({ statement, params })
-  const tables: readonly Placed[] = [...terms.events !== undefined || named.some(channel => terms.eventsOf(channel) !== undefined) ? ['lowtide_log'] as const : [], ...hasOutbox && terms.after.outbox !== undefined ? ['lowtide_outbox'] as const : []]
+  const tables: readonly Placed[] = [...terms.events !== undefined || named.some(channel => terms.eventsOf(channel) !== undefined) ? ['lowtide_log'] as const : [], ...terms.after.outbox !== undefined ? ['lowtide_outbox'] as const : []]
   const [aged] = await db.fly([step(sql.cutoffs, asked)]), cutoffs = new Map(asked.map((ms, i) => [ms, Number(aged!.rows[i]![0] ?? 0)]))
   const below = (ms: number | undefined): number => ms === undefined ? 0 : cutoffs.get(ms) ?? 0, window = below(terms.after.marks)
   const [checkpoints, outcome, marks, ...placed] = await db.fly([step(sql.checkpoints, window), step(sql.oldestOutcome), step(sql.oldestMarks), ...tables.map(table => step(sql.places[table]))])

@@ -4,7 +4,7 @@ import type { Terms } from '../retention/terms.js'
 export type Right = 'select' | 'insert' | 'update' | 'delete'
 export type Role = 'app' | 'relay'
 /** A process of relays alone needs no more than `relay` may. */
-export const roleOf = ({ consumers }: Pick<Plan, 'consumers'>): Role => consumers.length > 0 && consumers.every(consumer => 'outbox' in consumer && consumer.outbox === true) ? 'relay' : 'app'
+export const roleOf = ({ consumers }: Pick<Plan, 'consumers'>): Role => consumers.length > 0 && consumers.every(({ outbox }) => outbox === true) ? 'relay' : 'app'
 type Grants = { readonly [table: string]: readonly Right[] }
 
 const all: readonly Right[] = ['select', 'insert', 'update', 'delete']

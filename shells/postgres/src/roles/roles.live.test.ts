@@ -8,7 +8,6 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
 import { type RetentionOptions, postgres } from '../postgres.js'
-import { outboxTable } from '../retention/fixture.js'
 import { type Place, inDatabase, stop } from '../schema/fixture.js'
 import { inspect } from '../schema/start.js'
 
@@ -52,7 +51,6 @@ const until = (what: string, done: () => Promise<boolean>): Promise<void> => wit
 test('none of them may do what is not its own', inRoles(async place => {
   const { sql, app, relay, migrator } = place
   await prepared(place)
-  await sql(outboxTable)
   await right(deployed(place.url).verb('roles', `prefix=${place.prefix}`, 'apply'))
   const row = `(channel, partition, tx, n, message) values ('x', 0, 1, 1, '{}')`, outbox = `(id, aggregatetype, aggregateid, type, payload, partition, tx, n, time, source, dataschema, correlationid) values ('x', 'x', 'x', 'x', '{}', 0, 1, 1, '', '', '', '')`
   const system = ['lowtide_log', 'lowtide_inbox', 'lowtide_consumers', 'lowtide_parked', 'lowtide_outbox', 'books']

@@ -3,6 +3,7 @@ import type { Database } from '../server/database.js'
 import { retentionOf } from '../retention/status.js'
 import type { RetentionOptions } from '../retention/terms.js'
 import { type Holder, type Lag, type Measured, countable, measure } from './measure.js'
+import { waitingOf } from '../relay/waiting.js'
 import { type Section, section } from './section.js'
 import { identifier } from '../server/statement.js'
 import { bytes, duration, tableOf } from './table-of.js'
@@ -50,8 +51,8 @@ const sizesOf = ({ sizes }: Measured, schema: string): Section => {
 }
 
 /** What was measured, for people and for programs. */
-export const reportOf = (schema: string, measured: Measured): Report => {
-  const { meta, number, holders } = measured, sections = [lagsOf, holdersOf, stoppedOf, instancesOf, sizesOf, retentionOf].map(of => of(measured, schema))
+export const reportOf = (schema: string, measured: Measured, plan: Pick<Plan, 'consumers'> = { consumers: [] }): Report => {
+  const { meta, number, holders } = measured, sections = [...[lagsOf, holdersOf, stoppedOf].map(of => of(measured)), waitingOf(measured.outbox, plan), ...[instancesOf, sizesOf, retentionOf].map(of => of(measured, schema))]
   const about = `Schema '${schema}', number ${number}, ${meta['partitions']} partitions${meta['shift'] === '0' ? '' : `, ids shifted by ${meta['shift']}`}`
   return {
     text: [about, ...sections.map(({ title, body, advice }) => [title, body, ...advice.map(line => `! ${line}`)].join('\n'))].join('\n\n'),
@@ -60,4 +61,4 @@ export const reportOf = (schema: string, measured: Measured): Report => {
   }
 }
 /** How a deployment stands, for whoever is called at night; rejects with the server's error. */
-export const status = async (db: Database, plan: Pick<Plan, 'consumers' | 'options'>, retention: RetentionOptions = {}): Promise<Report> => reportOf(db.schema, await measure(db, plan, retention))
+export const status = async (db: Database, plan: Pick<Plan, 'consumers' | 'options'>, retention: RetentionOptions = {}): Promise<Report> => reportOf(db.schema, await measure(db, plan, retention), plan)

@@ -46,6 +46,16 @@ begin if not ok then raise exception 'lowtide: % changed under its lock', what u
 -- leaves it: all channels of its consumers.
 alter table :schema.lowtide_instances add column channels text[];
 ` }, {
+  number: 3, name: 'the outbox', sql: `
+-- What leaves the database, until it was published: the columns of Debezium's outbox event router first (https://debezium.io/documentation/reference/stable/transformations/outbox-event-router.html),
+-- then the place in the log, and the rest of the envelope. A relay reads below the oldest running transaction, in this order, and removes what it published.
+create table :schema.lowtide_outbox (
+  id text collate "C" not null, aggregatetype text collate "C" not null, aggregateid text collate "C" not null, type text collate "C" not null, payload json not null,
+  partition smallint not null, tx bigint not null, n int not null,
+  time text collate "C" not null, source text collate "C" not null, dataschema text collate "C" not null, correlationid text collate "C" not null,
+  causationid text collate "C", traceparent text collate "C", tenant text collate "C", actor text collate "C",
+  primary key (aggregatetype, partition, tx, n));
+` }, {
   number: 4, name: 'retention', sql: `
 -- When which transactions ran, by this server's clock, a row now and then: whatever has a lower transaction id than a row is at least as old as
 -- the row. Not the time that a message carries: a clock of another machine wrote that, and what was redriven carries an old one.

@@ -5,6 +5,7 @@ import { malformed } from '../server/connecting.js'
 import { type Access, type Database, database } from '../server/database.js'
 import { failure } from '../server/failure.js'
 import { type Migrated, migrate } from './migrate.js'
+import { outboxVerbs } from '../relay/verb.js'
 import { retaining } from '../retention/verb.js'
 import { roles } from '../roles/verb.js'
 import type { RetentionOptions } from '../retention/terms.js'
@@ -42,4 +43,4 @@ const telling = (access: Access, retention: RetentionOptions): Verb => ({
   }),
 })
 /** What an operator can do with the deployment's database. */
-export const verbs = (access: Access, retention: RetentionOptions = {}): readonly Verb[] => [migrating(access), telling(access, retention), retaining(access, retention, using), roles(access, retention, using)].map(known)
+export const verbs = (access: Access, retention: RetentionOptions = {}): readonly Verb[] => [migrating(access), telling(access, retention), ...outboxVerbs(access, using), retaining(access, retention, using), roles(access, retention, using)].map(known)

@@ -10,6 +10,7 @@ import { guarantees } from '../guarantees.js'
 import { type Asked, type Kept, isPlaced, keptOf, markOf, passedStep, reachOf, seenStep } from './inbox.js'
 import { emitLock, locking, ownershipOf } from './locks.js'
 import type { News } from '../log/newsroom.js'
+import type { Outbox } from '../log/outbox.js'
 import { published } from '../log/position.js'
 import { passing } from './passing.js'
 import { type Shape, possible } from './shape.js'
@@ -18,7 +19,7 @@ import { caution, unindexed } from './trust.js'
 import { partitionsOf, writing } from './writes.js'
 
 interface Committing {
-  readonly db: Database; readonly shift: number; readonly partitions: number
+  readonly db: Database; readonly shift: number; readonly partitions: number; readonly outbox?: Outbox | undefined
   /** Throws a Failure that names the known ones. */
   readonly shapes: (table: string) => Shape
   /** All of them: what a constraint of the database says is found by its name. */
@@ -64,7 +65,7 @@ const byId = (a: Mark, b: Mark): number => a.consumer < b.consumer ? -1 : a.cons
  * A unit as one flight: locks, checks, writes, in this order, one statement a kind. What the indexes check anyway is not checked before, as long as nothing
  * is lost by it: that was a quarter of the server's time. A unit that they refuse comes again with all of its checks, which say what does not hold.
  */
-export const committing = ({ db, shift, partitions, shapes, tables, told }: Committing) => {
+export const committing = ({ db, shift, partitions, outbox, shapes, tables, told }: Committing) => {
   const schema = identifier(db.schema), write = writing(schema, txOf(shift)), lock = locking(db.schema), texts = statements(), { trusts, lost } = caution()
 
   const plan = (unit: Unit, trusting: boolean) => {
@@ -96,9 +97,13 @@ export const committing = ({ db, shift, partitions, shapes, tables, told }: Comm
       if (rows.put.length > 0) steps.push(write.put(shape, rows.put, gate))
     }
     if (unit.emits.length > 0) { steps.push(write.emits(unit.emits, at, gate, tx === undefined, from)); tx ??= steps.length - 1 }
+    const leaving = outbox?.leave(unit.emits.map(({ channel }, i) => ({ channel, partition: at[i]!, n: from + i })), gate)
+    if (leaving !== undefined) steps.push(leaving)
     if (unit.parks.length > 0) steps.push(write.parks(unit.parks))
     if (unit.unparks.length > 0) steps.push(write.unparks(unit.unparks))
     const moved = unit.checkpoints.filter((c): c is typeof c & { readonly position: string } => c.position !== undefined)
+    const gone = outbox?.remove(moved)
+    if (gone !== undefined) steps.push(gone)
     if (moved.length > 0) steps.push(write.checkpoints(moved))
     const before = [...(locks.size() > 0 ? [locks.step()] : []), ...(checking.length > 0 ? [together(texts, checking)] : [])]
     return { steps: [...before, ...steps], checking, found, kept, at, before: before.length, tx: tx === undefined ? undefined : before.length + tx }

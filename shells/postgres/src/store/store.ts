@@ -7,19 +7,20 @@ import { fetching } from './fetch.js'
 import { cursorsOf, historyOf, historyStep } from './history.js'
 import type { News } from '../log/newsroom.js'
 import { discardSteps, parkedOf, parkedStep, redriveStep } from './parking.js'
+import type { Outbox } from '../log/outbox.js'
 import { positionOf } from '../log/position.js'
 import { shadow } from './shadow.js'
 import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from '../server/statement.js'
 
 interface Storing {
-  readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly runtime: Pick<Runtime, 'newId' | 'after' | 'random'>
+  readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly runtime: Pick<Runtime, 'newId' | 'after' | 'random'>; readonly outbox?: Outbox | undefined
   told(news: News, emits: Unit['emits']): void
   readonly watch: Store['watch']
 }
 const parkedNews: News = { log: [], outcome: false, applied: false, parked: true }
 
-export const store = ({ db, shift, partitions, tables, told, watch, runtime }: Storing): Store => {
+export const store = ({ db, shift, partitions, tables, told, watch, runtime, outbox }: Storing): Store => {
   const schema = identifier(db.schema), known = new Map(tables.map(table => [table.name, shapeOf(table, db.at(table.name))]))
   const unknown = (name: string): Failure => failure(`cannot find table '${name}'; known: ${[...known.keys()].join(', ') || 'none'}`)
   /** An answer, or a failure of what was being done. */
@@ -27,7 +28,7 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime }: S
     try { return await run() } catch (e) { return E.left(isFailure(e) ? e : failureOf(what, e)) }
   }
   const over = (shapes: (table: string) => Shape, tell: Storing['told']) => {
-    const ask = fetching(shapes), { commit, seen } = committing({ db, shift, partitions, shapes, tables, told: tell })
+    const ask = fetching(shapes), { commit, seen } = committing({ db, shift, partitions, outbox, shapes, tables, told: tell })
     const fetch: Store['fetch'] = asked => doing('look up rows', async () => {
       const { steps, answers } = ask(asked)
       return E.right(answers(steps.length === 0 ? [] : await db.fly(steps)))

@@ -15,7 +15,7 @@ const must = (written: string, count: string, schema: string, what: string): str
 
 /** Whether something in the flight may shut the gate; to ask costs as much as a tenth of an insert. */
 export type Gate = 'gated' | 'free'
-const behind = (gate: Gate): string => gate === 'gated' ? ` where ${open}` : ''
+export const behind = (gate: Gate): string => gate === 'gated' ? ` where ${open}` : ''
 /** One row tells the transaction's id by itself. */
 const answering = (single: boolean, insert: string): string => single ? `${insert} returning tx` : `with w as (${insert} returning tx) select max(tx) from w`
 

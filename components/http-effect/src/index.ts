@@ -1,0 +1,1 @@
+export { type HttpEffectOptions, httpEffect } from './http-effect.js'
