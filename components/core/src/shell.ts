@@ -72,10 +72,14 @@ export interface Store {
   parked(filter: ParkedFilter): TaskEither<Failure, readonly Parked[]>
   /** `redrive` asks the owner to run it again; `discard` removes it, and what waited behind it is redriven. */
   unpark(id: string, how: 'redrive' | 'discard'): TaskEither<Failure, void>
-  /** The messages of channels in an order that keeps every partition's, behind `after`. */
-  history(channels: readonly string[], after: readonly Reach[], limit: number): TaskEither<Failure, { readonly messages: readonly Message[]; readonly upTo: readonly Reach[] }>
-  /** Empty copies of tables, to rebuild them while the live ones serve. `swap` answers false while the log has messages of these channels behind `upTo`; it checks uniques and references, and the marks committed to the copies stand with them: what a projector has not read yet is in its rows already. */
-  shadow(tables: readonly AnyTable[]): TaskEither<Failure, Pick<Store, 'fetch' | 'commit'> & { swap(channels: readonly string[], upTo: readonly Reach[]): TaskEither<Failure, boolean> }>
+  /** The messages of channels in an order that keeps every partition's, behind `after`; `at`: where each stands. At most `limit`, and fewer where they are large; none where there is nothing more. */
+  history(channels: readonly string[], after: readonly Reach[], limit: number): TaskEither<Failure, { readonly messages: readonly Message[]; readonly at: readonly Reach[]; readonly upTo: readonly Reach[] }>
+  /**
+   * Empty copies of tables, to rebuild them while the live ones serve; who asks for those of a table that is being rebuilt may be refused. `swap` answers false while the log has messages of these channels
+   * behind `upTo`; it checks uniques and references, and the marks committed to the copies stand with them (or checkpoints at their places): what a projector has not read yet is in its rows already.
+   * `left`: how many messages stand behind `after`, nothing where that cannot be told. `close` removes the copies; it is safe twice, and after `swap`. `unitLimit`: most messages in one of its units, where more fit than into others.
+   */
+  shadow(tables: readonly AnyTable[]): TaskEither<Failure, Pick<Store, 'fetch' | 'commit'> & { readonly unitLimit?: number; swap(channels: readonly string[], upTo: readonly Reach[]): TaskEither<Failure, boolean>; left(channels: readonly string[], after: readonly Reach[]): Promise<number | undefined>; close(): Promise<void> }>
   /** Calls on news of that kind: a hint that may be lost; whoever waits polls underneath. Returns the way to stop. */
   watch(what: 'outcome' | 'applied' | 'parked', listener: () => void): () => void
 }

@@ -13,7 +13,7 @@ import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from '../server/statement.js'
 
 interface Storing {
-  readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly runtime: Pick<Runtime, 'newId' | 'after' | 'random'>
+  readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly runtime: Pick<Runtime, 'newId' | 'after' | 'random' | 'now'>
   told(news: News, emits: Unit['emits']): void
   readonly watch: Store['watch']
 }
@@ -26,8 +26,8 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime }: S
   const doing = <A>(what: string, run: () => Promise<E.Either<Failure, A>>) => async (): Promise<E.Either<Failure, A>> => {
     try { return await run() } catch (e) { return E.left(isFailure(e) ? e : failureOf(what, e)) }
   }
-  const over = (shapes: (table: string) => Shape, tell: Storing['told']) => {
-    const ask = fetching(shapes), { commit, seen } = committing({ db, shift, partitions, shapes, tables, told: tell })
+  const over = (shapes: (table: string) => Shape, tell: Storing['told'], alone = false) => {
+    const ask = fetching(shapes), { commit, seen } = committing({ db, shift, partitions, shapes, tables, told: tell, alone })
     const fetch: Store['fetch'] = asked => doing('look up rows', async () => {
       const { steps, answers } = ask(asked)
       return E.right(answers(steps.length === 0 ? [] : await db.fly(steps)))
@@ -57,7 +57,7 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime }: S
     }),
     shadow: originals => doing('copy tables', async () => {
       const missing = originals.find(({ name }) => !known.has(name))
-      return missing ? E.left(unknown(missing.name)) : shadow({ db, partitions, runtime, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}), unknown })
+      return missing ? E.left(unknown(missing.name)) : shadow({ db, partitions, runtime, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}, true), unknown })
     }),
   }
 }
