@@ -67,7 +67,7 @@ export interface Store {
   /** The marks that stand, of those asked for. */
   seen(asked: readonly Pick<Mark, 'consumer' | 'id' | 'at'>[]): TaskEither<Failure, readonly Mark[]>
   /** How far a consumer's checkpoints stand, and how many messages it holds parked. */
-  applied(consumer: string): TaskEither<Failure, { readonly upTo: readonly Reach[]; readonly parked: number }>
+  applied(consumer: string): TaskEither<Failure, { readonly upTo: readonly Reach[]; readonly parked: number }>; /** Sets a consumer's checkpoints, where an operator wants it, and its marks behind them are gone; `back`: also to an earlier place; `force`: although a process runs it, which finds itself fenced; `dry`: only tells. Answers from where to where each partition goes, and over how many messages. Absent where nobody can ask for it from outside. */ reset?(consumer: Consumer, to: 'start' | 'end' | Position, how: { readonly back: boolean; readonly force: boolean; readonly dry: boolean }): TaskEither<Failure, readonly (Reach & { readonly from: Position; readonly messages: number })[]>
   /** In the order in which they were parked. */
   parked(filter: ParkedFilter): TaskEither<Failure, readonly Parked[]>
   /** `redrive` asks the owner to run it again; `discard` removes it, and what waited behind it is redriven. */

@@ -5,6 +5,7 @@ import {
 import type * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Caller, Front, Intake, NotHandled, Sending } from './front.js'
+import type { Rebuilding } from './rebuild.js'
 import { type AnyDeployment, faultsOf } from './wiring.js'
 
 /** A running process of a deployment: its intake, and what its operators ask. */
@@ -18,7 +19,7 @@ export interface AnyApp extends Intake {
     discard(id: string): TaskEither<NotHandled, void>
   }
   /** Makes the tables of this handler's group anew from history, by `write` alone, while the old rows serve; answers with the number of events. */
-  rebuild(handler: AnyDecider): TaskEither<NotHandled, number>
+  rebuild(handler: AnyDecider, how?: Pick<Rebuilding, 'progress' | 'signal'>): TaskEither<NotHandled, number>
   /** What runs here, what the shell guarantees, and every number in force. */
   describe(): Description
   /** Intake stops, work in flight ends. Safe twice. */

@@ -8,6 +8,7 @@ import { cursorsOf, historyOf, historyStep } from './history.js'
 import type { News } from '../log/newsroom.js'
 import { discardSteps, parkedOf, parkedStep, redriveStep } from './parking.js'
 import { positionOf } from '../log/position.js'
+import { reset } from './reset.js'
 import { shadow } from './shadow.js'
 import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from '../server/statement.js'
@@ -43,6 +44,7 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime }: S
       const [{ rows }] = await db.fly([{ statement: applied, params: [consumer] }]) as [Awaited<ReturnType<Database['fly']>>[number]]
       return E.right({ parked: Number(rows[0]![4]), upTo: rows.flatMap(([channel, partition, tx, n]) => channel === null ? [] : [{ channel: channel!, partition: partition!, position: positionOf({ tx: Number(tx), n: Number(n) }) }]) })
     }),
+    reset: (consumer, to, how) => doing(`reset '${consumer.name}'`, () => reset(db, shift, partitions, consumer, to, how)),
     parked: filter => doing('list what is parked', async () => E.right((await db.fly([parkedStep(schema, filter)]))[0]!.rows.map(parkedOf))),
     unpark: (id, how) => doing(`${how} '${id}'`, async () => {
       const [row] = (await db.fly(how === 'redrive' ? [redriveStep(schema, id)] : discardSteps(schema, id)))[0]!.rows
