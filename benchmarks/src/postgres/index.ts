@@ -7,6 +7,7 @@ import { heap } from './heap.js'
 import { mutation } from './mutation.js'
 import { paced } from './paced.js'
 import { projector } from './projector.js'
+import { rebuild } from './rebuild.js'
 
 /** Everything on a real server, with its full durability. */
-export const postgres: readonly Benchmark[] = [...command, emmett, paced, projector, ...handling, growth, heap, mutation]
+export const postgres: readonly Benchmark[] = [...command, emmett, paced, projector, rebuild, ...handling, growth, heap, mutation]
