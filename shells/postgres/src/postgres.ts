@@ -1,9 +1,10 @@
-import type { Shell } from '@lowtide/core'
+import type { Failure, Shell } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Access, database } from './server/database.js'
 import { guarantees } from './guarantees.js'
 import { newsroom } from './log/newsroom.js'
 import { inspect } from './schema/start.js'
+import { sourceOf } from './replica/source.js'
 import { store } from './store/store.js'
 import { transport } from './log/transport.js'
 import { verbs } from './schema/verbs.js'
@@ -15,6 +16,11 @@ export interface PostgresOptions {
   readonly url: string
   /** Where Lowtide's tables and those of the functions stand; default `lowtide`. */
   readonly schema?: string
+  /**
+   * The log of another deployment, which this one reads and never writes: a replica. Rows, checkpoints and what is parked stand in the database of `url`, each unit in one transaction there. Only
+   * handlers that send nothing can run here (projectors), and queries. `schema`: that of the other deployment, default `lowtide`. Its role needs no more than to select there.
+   */
+  readonly from?: { readonly url: string; readonly schema?: string }
   /** Connections at most, and two more: one listens, one keeps the leases. Who needs one waits for it. Default 10. */
   readonly connections?: number
   /** Milliseconds for which a statement waits for a lock before its unit is tried again in parts; default 5,000. */
@@ -31,21 +37,23 @@ export interface PostgresOptions {
  *
  * @example deployment({ functions: [functions], shell: postgres({ url: process.env.DATABASE_URL }), … })
  */
-export const postgres = ({ url, schema = 'lowtide', connections = 10, lockTimeout = 5_000, answerTimeout = 30_000, batch = 500 }: PostgresOptions): Shell => {
+export const postgres = ({ url, schema = 'lowtide', from, connections = 10, lockTimeout = 5_000, answerTimeout = 30_000, batch = 500 }: PostgresOptions): Shell => {
   const access: Access = { url, schema, connections, lockTimeout, answerTimeout }
   return {
     name: 'postgres', guarantees, verbs: verbs(access), abreast: 3, // while one waits for the server, this process decides another: a quarter to a half more commands a second than one by one
-    open: ({ tables, runtime, options }) => async () => {
-      const db = database(access, text => runtime.log('warn', text)), inspected = await inspect(db, access, { tables, options })()
-      if (E.isLeft(inspected)) { await db.close(); return inspected }
-      const keeper = database({ ...access, connections: 1 }, text => runtime.log('warn', text))
-      const { shift, partitions } = inspected.right, news = newsroom({ db, runtime, options }), log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch })
+    open: ({ tables, consumers, runtime, options }) => async () => {
+      const warn = (text: string): void => runtime.log('warn', text), db = database(access, warn), inspected = await inspect(db, access, { tables, options })()
+      const read = E.isRight(inspected) && from !== undefined ? await sourceOf(db, { ...access, url: from.url, schema: from.schema ?? 'lowtide' }, { consumers, options, runtime }) : E.right(undefined)
+      if (E.isLeft(inspected) || E.isLeft(read)) { await db.close(); return E.isLeft(inspected) ? inspected : read as E.Left<Failure> }
+      const keeper = database({ ...access, connections: 1 }, warn), source = read.right
+      const { shift, partitions } = inspected.right, news = newsroom({ db, runtime, options }), there = source && newsroom({ db: source.db, runtime, options })
+      const log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch, from: source && there && { ...source, newsroom: there } })
       let closing: Promise<void> | undefined
       return E.right({
         transport: log,
-        store: store({ db, shift, partitions, tables, runtime, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
+        store: store({ db, shift, partitions, tables, runtime, from: source, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
         drain: () => Promise.resolve(), // all of it is on disk: another process goes on
-        close: () => closing ??= log.close().then(() => news.close()).then(() => Promise.all([keeper.close(), db.close()])).then(() => {}),
+        close: () => closing ??= log.close().then(() => Promise.all([news.close(), there?.close()])).then(() => Promise.all([keeper.close(), db.close(), source?.db.close()])).then(() => {}),
       })
     },
   }

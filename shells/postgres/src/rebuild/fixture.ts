@@ -21,7 +21,7 @@ const script = new URL('child/fixture.js', import.meta.url)
 export const child = async (url: string, what: 'worker' | 'add' | 'summing', env: { readonly [name: string]: string } = {}) => {
   const one = fork(script, [url, what], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], env: { ...process.env, ...env } })
   let ready = false, end: { readonly by: unknown } | undefined, done: unknown
-  one.on('message', (m: { readonly ready?: true; readonly done?: unknown }) => { ready ||= m.ready === true; done ??= m.done })
+  one.on('message', (m: { readonly ready?: true; readonly done?: unknown }) => { ready ||= m.ready === true; done ??= m.done; if (m.done !== undefined) one.disconnect() })
   one.on('exit', (code, signal) => { end = { by: signal ?? code } })
   await until('a process to run', 30_000, () => ready || end !== undefined)
   return {
@@ -72,6 +72,7 @@ export const writing = (app: App, keys: number) => {
     for (; going;) await right(app.send(Add({ key: `key ${k}`, n: ++n, entry: `${k}/${n}` }), { wait: 'handled' }))
     return n
   })
+  for (const one of sent) one.catch(() => {}) // told when they are stopped
   return { stop: async (): Promise<readonly number[]> => { going = false; return Promise.all(sent) } }
 }
 /** What the log says that the rows must be, and what they are. */

@@ -68,7 +68,7 @@ test('that cannot write an event says which, takes its copies with it, and the o
   for (const n of [1, 2, 3]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))
   const broken = await place.child('summing', { POISON: 'a2' })
   assert.is(await broken.ended(), 0)
-  assert.match(String(broken.done()), /^rebuilding sums, entries stopped: 'summing' cannot write 'Added' [0-9a-f-]+ \(key 'a', sum-events\/\d\/\d+\.0\): .*this entry has no place/)
+  assert.match(String(broken.done()), /^rebuilding sums, entries stopped: 'summing' cannot write 'Added' [0-9a-f-]+ \(key 'a', sum-events\/\d\/\d+\.\d+\): .*this entry has no place/)
   assert.is(await copies(place), 0)
   await same(place)
 }))

@@ -47,3 +47,7 @@ export const sweep = (schema: string): string => `do $do$ declare r record; begi
   for r in select c.oid::regclass::text as name, substring(obj_description(c.oid, 'pg_class') from '^lock (-?[0-9]+), of ')::bigint as lock from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname = ${literal(schema)} and c.relkind = 'r' and c.relname like ${literal(`${prefix.replaceAll('_', '\\_')}%`)}
   loop if r.lock is not null and pg_try_advisory_xact_lock(r.lock) then execute 'drop table ' || r.name; end if; end loop; end $do$`
+/** Notes whose log it is that a consumer's checkpoints stand in, where that is another database. */
+export const sourceKey = (consumer: string): string => `source of ${consumer}`
+export const belongs = (schema: string, consumer: string, identity: string): string =>
+  `insert into ${schema}.lowtide_meta (key, value) values (${literal(sourceKey(consumer))}, ${literal(identity)}) on conflict (key) do update set value = excluded.value`

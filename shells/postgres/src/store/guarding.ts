@@ -15,8 +15,8 @@ interface Guarding { readonly db: Database; readonly runtime: Pick<Runtime, 'aft
 export interface Guard {
   /** Why it is over. */
   ended(): Failure | undefined
-  /** Runs these, whose locks stay; answers the rows of the last. */
-  hold(statements: readonly string[]): Promise<readonly (readonly (string | null)[])[]>
+  /** Runs these, whose locks stay. */
+  hold(statements: readonly string[]): Promise<void>
   /** Lets go of what `hold` has locked. */
   release(): Promise<void>
   /** Runs this behind what is held, and commits. */
@@ -59,8 +59,7 @@ export const guarding = async ({ db, runtime, doing, locks, copies }: Guarding):
     hold: async statements => {
       if (!analyzed) { analyzed = true; await db.script(copies.analyze) } // before anybody has to wait for it
       holding = true
-      const done = await client.query({ text: `savepoint held; set local lock_timeout = '${patience.lock}'; set local idle_in_transaction_session_timeout = '${patience.idle}'; ${statements.join('; ')}`, rowMode: 'array' }) as unknown as readonly pg.QueryArrayResult<(string | number | null)[]>[]
-      return done.at(-1)!.rows.map(row => row.map(cell => cell === null ? null : String(cell)))
+      await client.query(`savepoint held; set local lock_timeout = '${patience.lock}'; set local idle_in_transaction_session_timeout = '${patience.idle}'; ${statements.join('; ')}`)
     },
     end: async text => {
       swapping = true

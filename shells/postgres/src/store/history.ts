@@ -31,6 +31,13 @@ export const leftStep = (schema: string, { channel, partition, tx, n }: Cursor):
   statement: statement(`select count(*) from ${schema}.lowtide_log where channel = $1::text and partition = $2::smallint and (tx, n) > ($3::bigint, $4::int)`),
   params: [channel, partition, tx, n],
 })
+/** The last that stands behind each cursor, if anything does. */
+export const endsStep = (schema: string, cursors: readonly Cursor[]): Step => ({
+  statement: statement(`select u.c, u.p, l.tx, l.n from unnest($1::text[], $2::smallint[], $3::bigint[], $4::int[]) u(c, p, x, n)
+    cross join lateral (select tx, n from ${schema}.lowtide_log where channel = u.c and partition = u.p and (tx, n) > (u.x, u.n) order by tx desc, n desc limit 1) l`),
+  params: [cursors.map(c => c.channel), cursors.map(c => c.partition), cursors.map(c => c.tx), cursors.map(c => c.n)],
+})
+export const endsOf = ({ rows }: Landed): readonly Reach[] => rows.map(([channel, partition, tx, n]) => ({ channel: channel!, partition: partition!, position: positionOf({ tx: Number(tx), n: Number(n) }) }))
 /** What nobody could read when it came was parked, and is no part of what is made anew. */
 const readable = (text: string): unknown => { try { return seal(JSON.parse(text) as unknown) } catch { return undefined } }
 export const historyOf = (cursors: readonly Cursor[], { rows }: Landed): { readonly messages: readonly Message[]; readonly at: readonly Reach[]; readonly upTo: readonly Reach[] } => {

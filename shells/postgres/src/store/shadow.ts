@@ -2,9 +2,9 @@ import type { AnyTable, Committed, Failure, Mark, Reach, Runtime, Store, Unit } 
 import * as E from 'fp-ts/lib/Either.js'
 import type { Database } from '../server/database.js'
 import { failureOf, isFailure } from '../server/failure.js'
-import { isOnce, placeOf } from '../log/position.js'
-import { copiesOf, literal } from './copies.js'
-import { cursorsOf, leftStep } from './history.js'
+import { isOnce, placeOf, positionOf } from '../log/position.js'
+import { belongs, copiesOf, literal } from './copies.js'
+import { cursorsOf, endsOf, endsStep, leftStep } from './history.js'
 import { locking, ownershipOf, rebuildOf } from './locks.js'
 import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from '../server/statement.js'
@@ -14,6 +14,8 @@ type Shadow = Awaited<ReturnType<ReturnType<Store['shadow']>>> extends E.Either<
 interface Shadowing {
   readonly db: Database; readonly partitions: number; readonly name: string; readonly runtime: Pick<Runtime, 'after' | 'random' | 'now'>
   readonly originals: readonly AnyTable[]
+  /** Where the log is. `identity`: of another database, to whose log the consumers belong from the swap on. */
+  readonly log: { readonly db: Pick<Database, 'fly' | 'schema'>; readonly identity?: string | undefined }
   /** A store over other tables, which nobody else writes. */
   readonly over: (shapes: (table: string) => Shape) => { fetch: Store['fetch']; commit: (unit: Unit) => Promise<E.Either<Failure, Committed>> }
   readonly unknown: (table: string) => Failure
@@ -27,7 +29,7 @@ const unitLimit = 2_000
  * what was rebuilt, so what a consumer has not read yet is in its rows already; marks stand for what has no place of its own, and for what is parked, which then runs again and finds them.
  * A rebuild holds a lock on each of its tables in a transaction of its own connection: it ends with the process, however that ends.
  */
-export const shadow = async ({ db, partitions, name, runtime, originals, over, unknown }: Shadowing): Promise<E.Either<Failure, Shadow>> => {
+export const shadow = async ({ db, partitions, name, runtime, originals, log, over, unknown }: Shadowing): Promise<E.Either<Failure, Shadow>> => {
   const schema = identifier(db.schema), locks = locking(db.schema), doing = `rebuild ${originals.map(t => `'${t.name}'`).join(', ')}`
   const lockOf = (table: string): number => { const one = locks(); one.exclusive(rebuildOf(table)); return one.numbers()[0]! }
   const copies = copiesOf(db, name, originals, lockOf, new Date(runtime.now()).toISOString()), begun = await guarding({ db, runtime, doing, locks: originals.map(t => lockOf(t.name)), copies })
@@ -43,21 +45,21 @@ export const shadow = async ({ db, partitions, name, runtime, originals, over, u
   const hold = async (channels: readonly string[], upTo: readonly Reach[]): Promise<readonly Reach[]> => {
     const taking = locks(), cursors = cursorsOf(channels, partitions, upTo)
     for (const consumer of consumers.keys()) for (const channel of channels) for (let partition = 0; partition < partitions; partition++) taking.exclusive(ownershipOf(consumer, channel, partition))
-    const rows = await guard.hold([...taking.size() > 0 ? [taking.script()] : [], `lock table ${originals.map(table => db.at(table.name)).join(', ')} in exclusive mode`, cursors.length === 0 ? 'select where false' : `select v.c, v.p, l.tx, l.n
-      from (values ${cursors.map(c => `(${literal(c.channel)}, ${c.partition}, ${c.tx}::bigint, ${c.n})`).join(', ')}) v(c, p, tx, n)
-      cross join lateral (select tx, n from ${schema}.lowtide_log where channel = v.c and partition = v.p and (tx, n) > (v.tx, v.n) order by tx desc, n desc limit 1) l`])
-    return rows.map(([channel, partition, tx, n]) => ({ channel: channel!, partition: partition!, position: `${tx}.${n}` }))
+    await guard.hold([...taking.size() > 0 ? [taking.script()] : [], `lock table ${originals.map(table => db.at(table.name)).join(', ')} in exclusive mode`])
+    return endsOf((await log.db.fly([endsStep(identifier(log.db.schema), cursors)]))[0]!)
   }
   const behind = (goals: readonly Reach[], upTo: readonly Reach[]): boolean => goals.some(goal => {
     const to = placeOf(goal.position), at = upTo.find(r => r.channel === goal.channel && r.partition === goal.partition), { tx, n } = at === undefined ? { tx: 0, n: 0 } : placeOf(at.position)
     return tx < to.tx || (tx === to.tx && n < to.n)
   })
   const replacement = (upTo: readonly Reach[]): string => {
-    const moves = [...consumers].flatMap(([consumer, channels]) => upTo.filter(r => channels.has(r.channel)).map(r => `(${literal(consumer)}, ${literal(r.channel)}, ${r.partition}::smallint, ${placeOf(r.position).tx}::bigint, ${placeOf(r.position).n})`))
+    const ends = log.identity === undefined ? upTo : cursorsOf([...new Set([...consumers.values()].flatMap(channels => [...channels]))], partitions, upTo).map(({ channel, partition, ...place }): Reach => ({ channel, partition: String(partition), position: positionOf(place) }))
+    const moves = [...consumers].flatMap(([consumer, channels]) => ends.filter(r => channels.has(r.channel)).map(r => `(${literal(consumer)}, ${literal(r.channel)}, ${r.partition}::smallint, ${placeOf(r.position).tx}::bigint, ${placeOf(r.position).n})`))
     const own = [...consumers.keys()].map(literal).join(', ')
     return [
       `set constraints all deferred`, copies.replace, `insert into ${schema}.lowtide_inbox select * from ${copies.marks} on conflict do nothing`,
-      ...moves.length === 0 ? [] : [`insert into ${schema}.lowtide_consumers as x (consumer, channel, partition, tx, n) values ${moves.join(', ')} on conflict (consumer, channel, partition) do update set tx = excluded.tx, n = excluded.n where (x.tx, x.n) < (excluded.tx, excluded.n)`],
+      ...moves.length === 0 ? [] : [`insert into ${schema}.lowtide_consumers as x (consumer, channel, partition, tx, n) values ${moves.join(', ')} on conflict (consumer, channel, partition) do update set tx = excluded.tx, n = excluded.n${log.identity === undefined ? ' where (x.tx, x.n) < (excluded.tx, excluded.n)' : ', fence = x.fence + 1'}`],
+      ...log.identity === undefined ? [] : [...consumers.keys()].map(consumer => belongs(schema, consumer, log.identity!)),
       ...own === '' ? [] : [
         `insert into ${schema}.lowtide_inbox (consumer, id, body, time, tx) select consumer, message ->> 'id', '', now(), pg_current_xact_id()::text::bigint from ${schema}.lowtide_parked where consumer in (${own}) and message ->> 'id' is not null on conflict do nothing`,
         `update ${schema}.lowtide_parked set state = 'redrive' where consumer in (${own}) and state = 'parked' and message is not null`,
@@ -70,7 +72,7 @@ export const shadow = async ({ db, partitions, name, runtime, originals, over, u
     fetch: asked => async () => guard.ended() === undefined ? store.fetch(asked)() : E.left(guard.ended()!),
     left: async (channels, after) => {
       let sum = 0
-      try { for (const cursor of cursorsOf(channels, partitions, after)) { if (guard.ended() !== undefined) return undefined; sum += Number((await db.fly([leftStep(schema, cursor)]))[0]!.rows[0]![0]) } } catch { return undefined }
+      try { for (const cursor of cursorsOf(channels, partitions, after)) { if (guard.ended() !== undefined) return undefined; sum += Number((await log.db.fly([leftStep(identifier(log.db.schema), cursor)]))[0]!.rows[0]![0]) } } catch { return undefined }
       return sum
     },
     commit: unit => async () => {

@@ -9,5 +9,5 @@ process.send?.({ ready: true })
 if (what !== 'worker') {
   const done = await app.rebuild(what === 'add' ? add : summing)()
   await app.close()
-  process.send?.({ done: E.isLeft(done) ? done.left.message : done.right }, () => process.exit())
+  process.send?.({ done: E.isLeft(done) ? done.left.message : done.right })
 }
