@@ -49,7 +49,7 @@ export const rebuild = async ({ store, handlers, runtime, progress, signal, ...e
         if (E.isLeft(opened)) stop(`'${m.type}' ${m.id} cannot be read${opened.left === 'newer' ? `: it has the version ${m.dataschema}, deploy the newer version of '${handler.name}'` : `: ${opened.left.map(x => `${x.path}: ${x.message}`).join('; ')}`}`)
         return {
           handler, message: E.isRight(opened) ? opened.right : m, key: `${handler.name}\u0000${m.subject}`, slot: { at, done: false, track }, do: 'run', attempts: 0, losses: 0, broke: 0,
-          settle: r => { if (E.isLeft(r)) if (r.left.unavailable === true || r.left.retry) fault ??= unavailable(r.left); else stop(`'${handler.name}' cannot write '${m.type}' ${m.id} (key '${m.subject}', ${at.channel}/${at.partition}/${at.position}): ${r.left.failure}`) },
+          settle: r => { if (E.isLeft(r)) if (r.left.unavailable === true) fault ??= unavailable(r.left); else stop(`'${handler.name}' cannot write '${m.type}' ${m.id} (key '${m.subject}', ${at.channel}/${at.partition}/${at.position}): ${r.left.failure}`) },
         }
       })
     })

@@ -16,13 +16,13 @@ export const copyComment = /^lock (-?\d+), of (.*), since (\S+)$/
 const exact = ({ columns }: AnyTable, of: string) => (column: string): string => `${of}.${identifier(column)}${['json', 'float', 'decimal'].includes(columns[column]!.kind) ? '::text' : ''}`
 /**
  * Only what differs is written: rows that come out as they were keep their versions, and a table that is rebuilt without a change of its rows is not bloated.
- * What is there goes first, so that values which must be unique may change places.
+ * What is there goes first, so that values which must be unique may change places; in the order of the key, so that its index is written page by page.
  */
 const replacing = (table: AnyTable, live: string, copy: string): string => {
   const { key } = table, rest = Object.keys(table.columns).filter(column => !key.includes(column)), columns = [...Object.keys(table.columns).map(identifier), 'lowtide_version'].join(', ')
   const same = key.map(column => `l.${identifier(column)} = c.${identifier(column)}`).join(' and '), row = (of: string): string => `row(${rest.map(exact(table, of)).join(', ')})`
   return `delete from ${live} l where not exists (select from ${copy} c where ${same}${rest.length === 0 ? '' : ` and ${row('l')} is not distinct from ${row('c')}`});
-    insert into ${live} (${columns}) select ${columns} from ${copy} c where not exists (select from ${live} l where ${same})`
+    insert into ${live} (${columns}) select ${columns} from ${copy} c where not exists (select from ${live} l where ${same}) order by ${key.map(column => `c.${identifier(column)}`).join(', ')}`
 }
 
 /** Without uniques and references: those are checked when the rows take the place of the live ones. Not logged: what a crash of the server leaves of them is nothing, and nobody's. */

@@ -15,17 +15,20 @@ export const cursorsOf = (channels: readonly string[], partitions: number, after
 /** Bytes of messages in a page, but for one message: history is read beside what a process does otherwise, and messages may be large. */
 const most = 4 * 2 ** 20
 /**
- * In the order of transactions, which is that of every partition; nothing that a running transaction may still precede. A branch for each cursor, so
- * that the server merges them by their index: of each cursor a page, and all of that sorted, was a quarter of a rebuild's time.
+ * In the order of transactions, which is that of every partition; nothing that a running transaction may still precede. A branch for each cursor, of so many
+ * rows at most, so that the server merges them by their index and stops: with a limit that it does not know it sorted all that is left, for each page.
  */
-export const historyStep = (schema: string, shift: number, cursors: readonly Cursor[], limit: number): Step => ({
-  statement: statement(`select p.o, p.tx, p.n, p.message from (select m.*, sum(m.size) over (order by m.tx, m.n rows unbounded preceding) as upto
-      from (select l.*, case when pg_column_compression(l.message) is null then pg_column_size(l.message) else octet_length(l.message::text) end as size
-        from (${cursors.map((_, i) => `select ${i + 1} as o, tx, n, message from ${schema}.lowtide_log where channel = ($1::text[])[${i + 1}] and partition = ($2::smallint[])[${i + 1}] and (tx, n) > (($3::bigint[])[${i + 1}], ($4::int[])[${i + 1}]) and tx < ${watermarkOf(shift)}`).join(' union all ')}
-          order by tx, n limit $5::bigint) l) m) p
-    where p.upto <= ${most} or p.upto = p.size order by p.tx, p.n`),
-  params: [cursors.map(c => c.channel), cursors.map(c => c.partition), cursors.map(c => c.tx), cursors.map(c => c.n), Math.min(limit, 2 ** 31)],
-})
+export const historyStep = (schema: string, shift: number, cursors: readonly Cursor[], limit: number): Step => {
+  const rows = Math.max(1, Math.min(Math.floor(limit), 100_000)), branch = (i: number): string => `(select ${i} as o, tx, n, message from ${schema}.lowtide_log
+    where channel = ($1::text[])[${i}] and partition = ($2::smallint[])[${i}] and (tx, n) > (($3::bigint[])[${i}], ($4::int[])[${i}]) and tx < ${watermarkOf(shift)} order by tx, n limit ${rows})`
+  return {
+    statement: statement(`select p.o, p.tx, p.n, p.message from (select m.*, sum(m.size) over (order by m.tx, m.n rows unbounded preceding) as upto
+        from (select l.*, case when pg_column_compression(l.message) is null then pg_column_size(l.message) else octet_length(l.message::text) end as size
+          from (${cursors.map((_, i) => branch(i + 1)).join(' union all ')} order by tx, n limit ${rows}) l) m) p
+      where p.upto <= ${most} or p.upto = p.size order by p.tx, p.n`),
+    params: [cursors.map(c => c.channel), cursors.map(c => c.partition), cursors.map(c => c.tx), cursors.map(c => c.n)],
+  }
+}
 /** How many stand behind a cursor, as the index tells. */
 export const leftStep = (schema: string, { channel, partition, tx, n }: Cursor): Step => ({
   statement: statement(`select count(*) from ${schema}.lowtide_log where channel = $1::text and partition = $2::smallint and (tx, n) > ($3::bigint, $4::int)`),
