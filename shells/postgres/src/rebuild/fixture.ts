@@ -7,7 +7,7 @@ import pg from 'pg'
 import { postgres } from '../postgres.js'
 import { migrate } from '../schema/migrate.js'
 import { database } from '../server/database.js'
-import { Add, add, entries, functions, summing, sums, totals } from './functions.fixture.js'
+import { Add, add, entries, functions, summing, sums, totals } from './functions/fixture.js'
 
 // Processes that write, project and rebuild in a database of their own, looked at by plain SQL.
 

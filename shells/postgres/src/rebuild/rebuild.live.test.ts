@@ -4,7 +4,7 @@ import { left, right, until } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Place, compared, copies, inPlace, projected, waiting, writing } from './fixture.js'
-import { Add, add, summing } from './functions.fixture.js'
+import { Add, add, summing } from './functions/fixture.js'
 
 const test = suite('a rebuild')
 const server = await testServer()

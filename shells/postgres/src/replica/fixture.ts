@@ -7,7 +7,7 @@ import pg from 'pg'
 import { postgres } from '../postgres.js'
 import { migrate } from '../schema/migrate.js'
 import { database } from '../server/database.js'
-import { functions, mirror, mirrors } from './functions.fixture.js'
+import { functions, mirror, mirrors } from './functions/fixture.js'
 
 const options = { lease: 1_000, poll: 50, backoffBase: 10, backoffCap: 200, partitions: 4, timeout: 30_000 }
 export interface Told { readonly url: string; readonly from: string }

@@ -5,9 +5,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import pg from 'pg'
 import { type Place, inPlace, projected, writing } from '../rebuild/fixture.js'
-import { Add } from '../rebuild/functions.fixture.js'
+import { Add } from '../rebuild/functions/fixture.js'
 import { type Replica, type Told, replica, replicaOf } from './fixture.js'
-import { mirror, mirrored } from './functions.fixture.js'
+import { mirror, mirrored } from './functions/fixture.js'
 
 const test = suite('a replica')
 const server = await testServer()

@@ -1,6 +1,6 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { appOf } from '../fixture.js'
-import { add, summing } from '../functions.fixture.js'
+import { add, summing } from '../functions/fixture.js'
 
 // A process of the tests: one that works until it is ended, or one that rebuilds and ends.
 process.on('disconnect', () => process.exit())
