@@ -3,7 +3,7 @@ import { testServer } from '@lowtide/servers'
 import { left, right, until } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Place, compared, copies, inPlace, projected, waiting, writing } from './fixture.js'
+import { type Place, compared, copies, inPlace, projected, status, waiting, writing } from './fixture.js'
 import { Add, add, summing } from './functions/fixture.js'
 
 const test = suite('a rebuild')
@@ -32,6 +32,7 @@ test('killed at any point leaves the rows as they are and nothing in the way, wh
     await release()
   }
   assert.ok(await copies(place) > 0, 'a killed rebuild leaves its copies')
+  assert.match(await status(place), /^Rebuilds\ntable +copy +since +state\n-[- ]+\n(entries|sums) +lowtide_copy_\w+ +\d{4}-\S+ +was ended\n[^]*^! 'lowtide_copy_\w+' is left of a rebuild that was ended, and in nobody's way: the next rebuild removes it, or run: drop table "lowtide"\."lowtide_copy_\w+"$/m)
   await spoil(place)
   for (const what of ['summing', 'add', 'summing'] as const) {
     const rebuilding = await place.child(what)
@@ -51,6 +52,7 @@ test('of tables that are being rebuilt is refused, and says by whom; of others i
   for (const n of [1, 2, 3]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))
   const release = await place.holding('lock table lowtide.sums in row exclusive mode'), first = await place.child('summing')
   await waiting(place, 'sums')
+  assert.match(await status(place), /^sums +lowtide_copy_\w+ +\d{4}-\S+ +runs$/m)
   const { message } = await left(app.rebuild(summing))
   assert.match(message, /^\[postgres\] cannot rebuild 'sums', 'entries': expected that nobody rebuilds the same tables, found one who does, since .*; wait for it, or end it: select pg_terminate_backend\(\d+\)$/)
   assert.is(await right(app.rebuild(add)), 3)

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import { defaults } from '@lowtide/core'
-import { deployment, run } from '@lowtide/run'
+import { deployment, run, system } from '@lowtide/run'
 import { freshDatabase } from '@lowtide/servers'
 import { right, until } from '@lowtide/testing'
 import pg from 'pg'
@@ -11,9 +11,9 @@ import { functions, mirror, mirrors } from './functions/fixture.js'
 
 const options = { lease: 1_000, poll: 50, backoffBase: 10, backoffCap: 200, partitions: 4, timeout: 30_000 }
 export interface Told { readonly url: string; readonly from: string }
-export const replicaOf = ({ url, from }: Told, only?: 'front') => run(deployment({
+export const replicaOf = ({ url, from }: Told, only?: 'front', log = system.log) => run(deployment({
   name: 'mirrors', functions: [functions], shell: postgres({ url, schema: 'copies', connections: 4, answerTimeout: 10_000, from: { url: from } }), processes: { front: [], worker: [mirror] }, options,
-}), { only, signals: false })
+}), { only, signals: false, runtime: { ...system, log } })
 
 const script = new URL('child/fixture.js', import.meta.url)
 export interface Replica {
