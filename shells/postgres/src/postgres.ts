@@ -38,22 +38,22 @@ export interface PostgresOptions {
  * @example deployment({ functions: [functions], shell: postgres({ url: process.env.DATABASE_URL }), … })
  */
 export const postgres = ({ url, schema = 'lowtide', from, connections = 10, lockTimeout = 5_000, answerTimeout = 30_000, batch = 500 }: PostgresOptions): Shell => {
-  const access: Access = { url, schema, connections, lockTimeout, answerTimeout }
+  const access: Access = { url, schema, connections, lockTimeout, answerTimeout }, there = from && { ...access, url: from.url, schema: from.schema ?? 'lowtide' }
   return {
-    name: 'postgres', guarantees, verbs: verbs(access), abreast: 3, // while one waits for the server, this process decides another: a quarter to a half more commands a second than one by one
+    name: 'postgres', guarantees, verbs: verbs(access, there), abreast: 3, // while one waits for the server, this process decides another: a quarter to a half more commands a second than one by one
     open: ({ tables, consumers, runtime, options }) => async () => {
       const warn = (text: string): void => runtime.log('warn', text), db = database(access, warn), inspected = await inspect(db, access, { tables, options })()
-      const read = E.isRight(inspected) && from !== undefined ? await sourceOf(db, { ...access, url: from.url, schema: from.schema ?? 'lowtide' }, { consumers, options, runtime }) : E.right(undefined)
+      const read = E.isRight(inspected) && there !== undefined ? await sourceOf(db, there, { consumers, options, runtime }) : E.right(undefined)
       if (E.isLeft(inspected) || E.isLeft(read)) { await db.close(); return E.isLeft(inspected) ? inspected : read as E.Left<Failure> }
       const keeper = database({ ...access, connections: 1 }, warn), source = read.right
-      const { shift, partitions } = inspected.right, news = newsroom({ db, runtime, options }), there = source && newsroom({ db: source.db, runtime, options })
-      const log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch, from: source && there && { ...source, newsroom: there } })
+      const { shift, partitions } = inspected.right, news = newsroom({ db, runtime, options }), hints = source && newsroom({ db: source.db, runtime, options })
+      const log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch, from: source && hints && { ...source, newsroom: hints } })
       let closing: Promise<void> | undefined
       return E.right({
         transport: log,
         store: store({ db, shift, partitions, tables, runtime, from: source, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
         drain: () => Promise.resolve(), // all of it is on disk: another process goes on
-        close: () => closing ??= log.close().then(() => Promise.all([news.close(), there?.close()])).then(() => Promise.all([keeper.close(), db.close(), source?.db.close()])).then(() => {}),
+        close: () => closing ??= log.close().then(() => Promise.all([news.close(), hints?.close()])).then(() => Promise.all([keeper.close(), db.close(), source?.db.close()])).then(() => {}),
       })
     },
   }

@@ -11,9 +11,10 @@ import { functions, mirror, mirrors } from './functions/fixture.js'
 
 const options = { lease: 1_000, poll: 50, backoffBase: 10, backoffCap: 200, partitions: 4, timeout: 30_000 }
 export interface Told { readonly url: string; readonly from: string }
-export const replicaOf = ({ url, from }: Told, only?: 'front', log = system.log) => run(deployment({
-  name: 'mirrors', functions: [functions], shell: postgres({ url, schema: 'copies', connections: 4, answerTimeout: 10_000, from: { url: from } }), processes: { front: [], worker: [mirror] }, options,
-}), { only, signals: false, runtime: { ...system, log } })
+export const shellOf = ({ url, from }: Told) =>
+  postgres({ url, schema: 'copies', connections: 4, answerTimeout: 10_000, from: { url: from } })
+export const deploymentOf = (told: Told) => deployment({ name: 'mirrors', functions: [functions], shell: shellOf(told), processes: { front: [], worker: [mirror] }, options })
+export const replicaOf = (told: Told, only?: 'front', log = system.log) => run(deploymentOf(told), { only, signals: false, runtime: { ...system, log } })
 
 const script = new URL('child/fixture.js', import.meta.url)
 export interface Replica {

@@ -1,12 +1,15 @@
 // time limit: 180 s
+import { accept, channel, command, commandHandler, event } from '@lowtide/core'
+import { deployment, planOf, run, system } from '@lowtide/run'
 import { testServer } from '@lowtide/servers'
-import { right, until } from '@lowtide/testing'
+import { left, right, until } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import pg from 'pg'
+import { z } from 'zod'
 import { type Place, inPlace, projected, writing } from '../rebuild/fixture.js'
 import { Add } from '../rebuild/functions/fixture.js'
-import { type Replica, type Told, replica, replicaOf } from './fixture.js'
+import { type Replica, type Told, deploymentOf, replica, replicaOf, shellOf } from './fixture.js'
 import { mirror, mirrored } from './functions/fixture.js'
 
 const test = suite('a replica')
@@ -104,6 +107,26 @@ test('of a log with another number of partitions, or none, is refused', beside(a
   assert.match(await refused(copy.told), 'expected 7 partitions')
   await place.sql(`drop table lowtide.lowtide_log`)
   assert.match(await refused(copy.told), 'lowtide_log')
+}))
+
+test('tells how far it is behind the source', beside(async (place, copy) => {
+  const app = await place.app()
+  for (const n of [1, 2, 3]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))
+  const behind = async (): Promise<number> => ((await right(shellOf(copy.told).verbs!.find(verb => verb.name === 'status')!.run(planOf(deploymentOf(copy.told), system), new Set()))).data as { readonly lags: readonly { readonly messages: number }[] }).lags.reduce((sum, { messages }) => sum + messages, 0)
+  assert.is(await behind(), 3)
+  await copy.child()
+  await same(place, copy)
+  await until('the end of the log', 10_000, async () => await behind() === 0)
+}))
+
+test('sends nothing, and says where to', beside(async (_place, copy) => {
+  const Ask = command('Ask', { channel: channel('asked'), key: d => d.key, schema: z.object({ key: z.string() }) }), Asked = event('Asked', { channel: channel('asked-events', { external: true }), key: d => d.key, schema: z.object({ key: z.string() }) })
+  const ask = commandHandler({ meta: { name: 'ask', in: Ask, out: [Asked] }, operate: (_ctx, { data }) => accept(Asked(data)), write: { Asked: () => [] } })
+  const d = deployment({ functions: [{ mirror, ask }], shell: shellOf(copy.told), processes: { front: [], worker: [mirror, ask] }, options: { partitions: 4, retries: 0 } })
+  for (const [only, text] of [['front', /cannot publish to 'asked': expected a channel of this deployment, found one that it only reads, from schema 'lowtide' at /], [undefined, /cannot write to 'asked-events': this deployment only reads the log, of schema 'lowtide' at /]] as const) {
+    const app = await run(d, { only, signals: false, runtime: { ...system, log: () => {} } })
+    try { assert.match((await left(app.send(Ask({ key: 'a' }), { timeout: 5_000 }))).message, text) } finally { await app.close() }
+  }
 }))
 
 test.run()

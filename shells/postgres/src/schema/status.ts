@@ -62,5 +62,5 @@ export const reportOf = (schema: string, measured: Measured): Report => {
     alarm: sections.some(({ alarm }) => alarm),
   }
 }
-/** How a deployment stands, for whoever is called at night; rejects with the server's error. */
-export const status = async (db: Database, plan: Pick<Plan, 'consumers' | 'options'>): Promise<Report> => reportOf(db.schema, await measure(db, plan))
+/** How a deployment stands, for whoever is called at night; rejects with the server's error. `elsewhere`: adds what stands in another database. */
+export const status = async (db: Database, plan: Pick<Plan, 'consumers' | 'options'>, elsewhere = (measured: Measured): Promise<Measured> => Promise.resolve(measured)): Promise<Report> => reportOf(db.schema, await elsewhere(await measure(db, plan)))

@@ -43,7 +43,7 @@ const settings = ({ lockTimeout, answerTimeout, readOnly = false }: Access): str
 ].join('; ')
 
 /** A process that stops in the middle of sending holds its locks no longer than this; servers before 17 have no such limit. */
-const bounded = (ms: number, local: boolean): string => `select set_config('transaction_timeout', '${Math.ceil(ms)}', ${local}) where current_setting('server_version_num')::int >= 170000`
+export const bounded = (ms: number, local: boolean): string => `select set_config('transaction_timeout', '${Math.ceil(ms)}', ${local}) where current_setting('server_version_num')::int >= 170000`
 
 /** Statements that a connection had prepared are gone, stand already, or answer with other columns since a migration: another connection has none of that. */
 const outdated = (e: unknown): boolean => ['26000', '42P05', '0A000'].includes(refusalOf(e).code ?? '')

@@ -1,7 +1,7 @@
 import type { Failure, Runtime } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import type pg from 'pg'
-import type { Database } from '../server/database.js'
+import { type Database, bounded } from '../server/database.js'
 import { failure, failureOf, redacted, refusalOf } from '../server/failure.js'
 import { type Copies, sweep } from './copies.js'
 
@@ -39,7 +39,7 @@ export const guarding = async ({ db, runtime, doing, locks, copies }: Guarding):
   const finish = async (): Promise<void> => { client.off('end', gone); await client.end().catch(() => {}) }
   try {
     await client.query(`begin; set local statement_timeout = 0; set local lock_timeout = '5s'; ${sweep(db.schema)}; commit`)
-    await client.query(`begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0`)
+    await client.query(`begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; ${bounded(0, true)}`)
     const { rows } = await client.query<{ readonly lock: string; readonly ok: boolean }>(`select u.h::text as lock, pg_try_advisory_xact_lock(u.h) as ok from unnest($1::bigint[]) u(h)`, [[...locks].sort((a, b) => a - b)])
     const taken = rows.filter(({ ok }) => !ok).map(({ lock }) => lock)
     if (taken.length > 0) {

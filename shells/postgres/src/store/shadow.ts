@@ -39,7 +39,7 @@ export const shadow = async ({ db, partitions, name, runtime, originals, log, ov
   const stood = statement(`select u.o from unnest($1::text[], $2::text[]) with ordinality u(c, i, o) join ${copies.marks} m on m.consumer = u.c and m.id = u.i`)
   /** Consumers, and of which channels they took something. */
   const consumers = new Map<string, Set<string>>()
-  let held: { readonly since: number; readonly goals: readonly Reach[] } | undefined
+  let held: { readonly since: number; readonly of: number; readonly goals: readonly Reach[] } | undefined
 
   /** Nobody writes the tables from here on: what stands in the log now has to be in the rows. */
   const hold = async (channels: readonly string[], upTo: readonly Reach[]): Promise<readonly Reach[]> => {
@@ -99,7 +99,8 @@ export const shadow = async ({ db, partitions, name, runtime, originals, log, ov
         const ended = guard.ended()
         if (ended !== undefined) return E.left(ended)
         try {
-          held ??= { since: runtime.now(), goals: await hold(channels, upTo) }
+          held ??= { since: runtime.now(), of: consumers.size, goals: await hold(channels, upTo) }
+          if (held.of < consumers.size) { held = undefined; await guard.release(); continue } // one that took its first event meanwhile: its partitions are not locked yet
           if (!behind(held.goals, upTo)) { await guard.end(replacement(upTo)); return E.right(true) }
           if (runtime.now() - held.since > patience.hold) { held = undefined; await guard.release() } // an older transaction still runs: others go on meanwhile
           await guard.pause()
