@@ -167,7 +167,7 @@ test('help tells every verb, of the project that is found', async () => {
 })
 
 for (const [args, expected] of [
-  ['--project shop statsu', /^lowtide: there is no verb 'statsu'; nearest: 'status'; known: migrate, parked, status; 'lowtide --help' tells more\n$/],
+  ['--project shop statsu', /^lowtide: there is no verb 'statsu'; nearest: 'status'; known: consumers, migrate, parked, status; 'lowtide --help' tells more\n$/],
   ['', /^lowtide: expected a verb, found none/],
   ['--project shop', /^lowtide: expected a verb, found none/],
   ['--project shop status now', /^lowtide: 'status' takes no arguments, found 'now'\n$/],
