@@ -1,37 +1,17 @@
 import type { AnyDecider, Report } from '@lowtide/core'
-import { type AnyDeployment, type Progress, isDecider, nearest, planOf, rebuilding } from '@lowtide/run'
+import { type AnyDeployment, isDecider, nearest, planOf, rebuilding } from '@lowtide/run'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Command } from './command.js'
-import { age, columns } from './layout.js'
+import { columns } from './layout.js'
 import { overStore, toItsEnd } from './over-store.js'
+import { teller } from './progress.js'
 import { failed, trouble, usage } from './trouble.js'
 
-/** Milliseconds between two lines of progress. */
-const often = 1_000
 const handlerOf = ({ functions }: AnyDeployment, name: string): AnyDecider => {
   const deciders = functions.filter(isDecider), found = deciders.find(h => h.name === name)
   if (found === undefined) throw usage(`there is no handler '${name}'${nearest(name, deciders.map(h => h.name))}`)
   return found
 }
-/** Tells how far it is: the rate since the beginning, and what is left at that rate. */
-const teller = (name: string, json: boolean, now: () => number, note: (text: string) => void) => {
-  const begun = now()
-  let last = begun
-  const figures = ({ events, of }: Progress) => {
-    const seconds = (now() - begun) / 1000, rate = seconds > 0 ? Math.round(events / seconds) : 0
-    return { events, rate, seconds, ...(of !== undefined && { of, ...(rate > 0 && { left: Math.ceil((of - events) / rate) }) }) }
-  }
-  return {
-    figures,
-    progress: (p: Progress): void => {
-      if (now() - last < often) return
-      last = now()
-      const { events, rate, of, left } = figures(p)
-      note(json ? JSON.stringify({ progress: { handler: name, events, rate, of, left } }) : `${name}: ${events}${of === undefined ? '' : ` of ${of}`} events, ${rate} a second${left === undefined ? '' : `, ${age(left * 1000)} left`}`)
-    },
-  }
-}
-
 const rebuild: Command = {
   name: 'consumers rebuild', about: 'makes the tables of a handler anew from history, while the old rows serve', takes: { ids: 'one', what: 'handler' }, flags: {},
   details: 'By `write` alone: nothing is decided again, and nothing is sent. The tables of all handlers that share some with it are made anew. Processes may run meanwhile; nothing they write is lost.\n  Where it is ended, also by force, the old rows stay. A line of progress a second on standard error, with --json a JSON document each.',
