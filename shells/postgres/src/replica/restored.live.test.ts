@@ -57,7 +57,7 @@ test('a replica that runs while its source is put back reads nothing of it, says
     rmSync(folder, { recursive: true })
     execFileSync('mv', [backup, folder])
     server = await startServer({ folder, port: server.port })
-    await until('the replica to say what it found', 30_000, () => said.some(text => /cannot read the log: expected the message at sum-events\/\d\/\d+\.\d+, the last that 'mirror' has handled, found none: .*lowtide consumers rebuild mirror/.test(text)))
+    await until('the replica to say what it found', 30_000, () => said.find(text => /cannot read the log of schema 'lowtide' at [^ ]+: expected the message at sum-events\/\d\/\d+\.\d+, the last that 'mirror' has handled, found none: .*lowtide consumers rebuild mirror/.test(text))).catch((e: unknown) => { throw new Error(`${String(e)}; it said:\n${said.join('\n')}`) })
     assert.is(await live(), 3)
     await send(7)
     assert.is(await live(), 10)

@@ -58,15 +58,17 @@ export const sourceOf = async (db: Database, access: Access, plan: Wanted): Prom
   if (wrong !== undefined) return E.left(wrong)
   const { runtime } = plan, names = plan.consumers.filter(c => !c.broadcast).map(c => c.name), where = `schema '${access.schema}' at ${describe(access.url)}`, doing = `read the log of ${where}`
   const source = database({ ...access, readOnly: true }, text => runtime.log('warn', text))
-  let suspicious = false
+  let suspicious = false, told: string | undefined
   try {
     const said = await asked(source, where, plan), lost = said.faults.length > 0 ? undefined : await astray(db, source, names, said), faults = [...said.faults, ...lost === undefined ? [] : [lost]]
     if (faults.length > 0) { await source.close(); return E.left(failure([`cannot ${doing}:`, ...faults].join('\n- '))) }
     for (const name of names) await db.script(belongs(identifier(db.schema), name, said.identity))
     const sure = async (): Promise<void> => {
       const now = await asked(source, where, plan), fault = now.faults[0] ?? (now.shift === said.shift ? await astray(db, source, names, now) : 'its shift has changed; start this process again')
+      if (fault !== undefined && fault !== told) runtime.log('error', `[postgres] cannot ${doing}: ${told = fault}`) // an outage tells its first reason alone
       if (fault !== undefined) throw new Error(fault)
       suspicious = false
+      told = undefined
     }
     return E.right({
       db: { ...source, fly: async steps => { if (suspicious) await sure(); return source.fly(steps) } }, where,
