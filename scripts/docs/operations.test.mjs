@@ -13,7 +13,7 @@ const help = (...words) => promisify(execFile)(process.execPath, [join(root, 'co
 test('what it shows is so', () => follow(doc))
 
 test('the verbs are those of the command', async () =>
-  sameNames(tableOf(doc, 'verb'), [...(await help('parked')).matchAll(/^lowtide (parked \w+)/gm)].map(([, name]) => name), 'lowtide parked --help'))
+  sameNames(tableOf(doc, 'verb'), [...`${await help('parked')}${await help('consumers')}`.matchAll(/^lowtide (\w+ \w+)/gm)].map(([, name]) => name), 'lowtide parked --help, lowtide consumers --help'))
 
 test('the exit codes are those of its help', async () =>
   sameNames(tableOf(doc, 'exit code'), [...(await help()).matchAll(/^ {2}(\d) {2}/gm)].map(([, code]) => code), 'lowtide --help'))

@@ -7,8 +7,9 @@ import { heap } from './heap.js'
 import { mutation } from './mutation.js'
 import { paced } from './paced.js'
 import { projector } from './projector.js'
+import { rebuild } from './rebuild.js'
 import { relay } from './relay.js'
 import { retention } from './retention.js'
 
 /** Everything on a real server, with its full durability. */
-export const postgres: readonly Benchmark[] = [...command, emmett, paced, projector, relay, ...handling, growth, retention, heap, mutation]
+export const postgres: readonly Benchmark[] = [...command, emmett, paced, projector, rebuild, relay, ...handling, growth, retention, heap, mutation]

@@ -11,13 +11,13 @@ import { connected, drop, newSchema, number, sql, urlHere } from './site.js'
 
 const name = 'postgres/projector', page = 500, often = 20
 const pause = (ms: number): Promise<void> => new Promise(resolve => { setTimeout(resolve, ms) })
-const auditViews = async (table: string, views: number): Promise<void> => {
+export const auditViews = async (table: string, views: number): Promise<void> => {
   const [found] = await sql(`select count(*)::int as views, count(distinct id)::int as ids, count(distinct email)::int as emails, count(*) filter (where invited)::int as invited from ${table}`)
   expect(`what stands in '${table}'`, { views, ids: views, emails: views, invited: views }, found)
 }
 
 /** A projector that waits for a log, which one commit then lays before it; done when its checkpoints stand at the end. */
-const ours = (events: number): Side => async () => {
+export const projected = (events: number): Side => async () => {
   const schema = newSchema(), d = projecting(await urlHere(), schema, { poll: often })
   await migrate(d)
   const app = await run(d, { signals: false, only: 'projector' }), writer = await connected()
@@ -70,6 +70,6 @@ export const projector: Benchmark = {
   names: () => [name],
   run: async function* (effort) {
     const all = { ...effort, commands: effort.commands * 2 }, of = rate(all)
-    yield figure(name, 'events/s', (await inTurns(effort, ours(all.commands), theirs(all.commands))).map(([a, b]) => [of(a), of(b)]), { atLeast: 0.6 })
+    yield figure(name, 'events/s', (await inTurns(effort, projected(all.commands), theirs(all.commands))).map(([a, b]) => [of(a), of(b)]), { atLeast: 0.6 })
   },
 }

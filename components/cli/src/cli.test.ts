@@ -175,7 +175,7 @@ test('help tells every verb, of the project that is found', async () => {
 })
 
 for (const [args, expected] of [
-  ['--project shop statsu', /^lowtide: there is no verb 'statsu'; nearest: 'status'; known: boards, migrate, parked, status; 'lowtide --help' tells more\n$/],
+  ['--project shop statsu', /^lowtide: there is no verb 'statsu'; nearest: 'status'; known: boards, consumers, migrate, parked, status; 'lowtide --help' tells more\n$/],
   ['', /^lowtide: expected a verb, found none/],
   ['--project shop', /^lowtide: expected a verb, found none/],
   ['--project shop status now', /^lowtide: 'status' takes no arguments, found 'now'\n$/],
@@ -210,6 +210,20 @@ test('wrong usage is JSON too', async () => {
   const { code, stdout, stderr } = await lowtide('parked lits --json'), { error } = JSON.parse(stdout) as { error: { code: string; exit: number; message: string } }
   assert.equal([code, error.code, error.exit], [2, 'usage', 2])
   assert.is(stderr, `lowtide: ${error.message}\n`)
+})
+
+test('rebuilds what a handler keeps, or says why not; unknown handlers are told with their like', async () => {
+  for (const [args, code, text] of [
+    ['rebuild book', 1, /^lowtide: rebuilding books stopped: 'book' cannot write 'Ordered' [0-9a-f-]+ \(key 'bob', ordered\/0\/2\): .*; the old rows serve on\n$/s],
+    ['rebuild order', 1, /^lowtide: nothing to rebuild: these handlers write no tables\n$/],
+    ['rebuild bok', 2, /^lowtide: there is no handler 'bok'; .*'book'/], ['rebuild', 2, /takes one handler, found none/],
+    ['reset book', 2, /needs --to start, --to end or --to <position>, found none/], ['reset order --to end', 2, /expected a projector or a policy, found 'order'/],
+    ['reset book --to start --yes', 2, /the shell 'shelf' cannot do this from outside of its processes/],
+  ] as const) {
+    const ended = await ofShop(`consumers ${args}`)
+    assert.is(ended.code, code, ended.stderr)
+    assert.match(ended.stderr, text)
+  }
 })
 
 test.run()

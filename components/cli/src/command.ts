@@ -2,6 +2,7 @@ import type { Plan, Report, Verb } from '@lowtide/core'
 import { type AnyDeployment, nearest } from '@lowtide/run'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Flags } from './arguments.js'
+import { consumers } from './consumers.js'
 import { parked } from './parked.js'
 import type { Terminal } from './terminal.js'
 import { failed, usage } from './trouble.js'
@@ -13,7 +14,7 @@ export interface Running {
 }
 export interface Command {
   /** `parked list`. */ readonly name: string; readonly about: string; /** More about it, in its own help. */ readonly details?: string
-  readonly takes?: { readonly ids: 'one' | 'some'; /** A flag that stands for them. */ readonly or?: string }; readonly flags: Flags
+  readonly takes?: { readonly ids: 'one' | 'some'; /** Instead of ids. */ readonly what?: 'handler'; /** A flag that stands for them. */ readonly or?: string }; readonly flags: Flags
   run(running: Running): Promise<Report>
 }
 
@@ -35,10 +36,12 @@ const ofShell = (verb: Verb): Command => {
 }
 
 const first = ({ name }: Command): string => name.split(' ')[0]!
-/** The verbs that a deployment's shell has. What is parked can be reached where it outlives the process that parked it. */
+/** Over the store of a deployment. */
+export const overStores: readonly Command[] = [...parked, ...consumers]
+/** The verbs that a deployment's shell has. What is parked, and how far consumers are, can be reached where it outlives its process. */
 export const commandsOf = ({ shell }: Pick<AnyDeployment, 'shell'>): readonly Command[] => [
-  ...(shell.verbs ?? []).filter(verb => !parked.some(command => first(command) === verb.name)).map(ofShell),
-  ...(shell.guarantees.durability === 'process' ? [] : parked),
+  ...(shell.verbs ?? []).filter(verb => !overStores.some(command => first(command) === verb.name)).map(ofShell),
+  ...(shell.guarantees.durability === 'process' ? [] : overStores),
 ]
 
 /** The verb that the first words name, and the words behind it. `why` explains where there is none at all. */
@@ -58,6 +61,10 @@ export const idsOf = ({ name, takes }: Command, rest: readonly string[], flags: 
   if (takes === undefined) {
     if (rest.length > 0) throw usage(`'${name}' takes no arguments, found '${rest.join(' ')}'`)
     return []
+  }
+  if (takes.what !== undefined) {
+    if (rest.length !== 1) throw usage(`'${name}' takes one ${takes.what}, found ${rest.length === 0 ? 'none' : `${rest.length}: ${rest.join(' ')}`}`)
+    return rest
   }
   const instead = takes.or !== undefined && flags.has(takes.or)
   if (instead && rest.length > 0) throw usage(`'${name}' takes ids or --${takes.or}, found both`)

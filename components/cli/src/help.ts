@@ -3,7 +3,7 @@ import type { Command } from './command.js'
 import { columns } from './layout.js'
 
 const indented = (rows: readonly (readonly string[])[]): string => columns(rows).split('\n').map(line => `  ${line}`.trimEnd()).join('\n')
-const taken = ({ takes }: Command): string => takes === undefined ? '' : takes.ids === 'one' ? ' <id>' : takes.or === undefined ? ' <id>…' : ` <id>… | --${takes.or}`
+const taken = ({ takes }: Command): string => takes === undefined ? '' : takes.what !== undefined ? ` <${takes.what}>` : takes.ids === 'one' ? ' <id>' : takes.or === undefined ? ' <id>…' : ` <id>… | --${takes.or}`
 const flagRows = (flags: Flags) => Object.entries(flags).map(([name, { about, value }]) => [value === undefined ? `--${name}` : `--${name} <${value}>`, about])
 
 const exits = `exit codes:

@@ -1,9 +1,8 @@
 import { type AnyDeployment, planOf, system } from '@lowtide/run'
 import { type Flags, checked, common, read } from './arguments.js'
-import { type Command, commandAmong, commandsOf, idsOf } from './command.js'
+import { type Command, commandAmong, commandsOf, idsOf, overStores } from './command.js'
 import { helpOf, helpOfVerb } from './help.js'
 import { deploymentOf } from './load.js'
-import { parked } from './parked.js'
 import { prepared } from './prepare.js'
 import { type Project, projectOf } from './project.js'
 import { aborted } from './over-store.js'
@@ -15,7 +14,10 @@ interface Result { readonly text: string; readonly data: unknown; readonly alarm
 
 /** Milliseconds that are left, after Ctrl-C, to a verb to end and to a shell to close. */
 const grace = 5_000
-const anywhere: Flags = { ...common, ...Object.assign({}, ...parked.map(({ flags }) => flags)) as Flags }
+const anywhere: Flags = { ...common, ...Object.assign({}, ...overStores.map(({ flags }) => flags)) as Flags }
+
+/** Verbs that need no project to be known. */
+const ours = ([verb]: readonly string[]): boolean => overStores.some(({ name }) => name.split(' ')[0] === verb)
 
 /** How a command ends before its time: what is opened is closed, and the reason told. */
 interface Life { readonly signal: AbortSignal; stop(why: Trouble): void }
@@ -32,12 +34,12 @@ const none = ({ project, deployment: { shell } }: Loaded): string => `: the shel
 
 /** Without --project, help is there also where there is no project, or one that cannot be read. */
 const help = async (words: readonly string[], asked: string | undefined, terminal: Terminal, life: Life): Promise<string> => {
-  const found = words[0] === 'parked' ? undefined : await load(asked, life).catch((e: unknown) => {
+  const found = ours(words) ? undefined : await load(asked, life).catch((e: unknown) => {
     if (asked !== undefined || words.length > 0 || life.signal.aborted) throw e
     if (troubleOf(e).exit !== 2) terminal.note(`lowtide: ${troubleOf(e).message}\n`)
     return undefined
   })
-  const commands = found === undefined ? parked : commandsOf(found.deployment)
+  const commands = found === undefined ? overStores : commandsOf(found.deployment)
   if (words.length === 0) return helpOf(commands, found && { name: found.project.name, shell: found.deployment.shell.name })
   const same = commands.filter(({ name }) => name === words.slice(0, 2).join(' ')), alike = same.length > 0 ? same : commands.filter(({ name }) => name.split(' ')[0] === words[0])
   return helpOfVerb(alike.length > 0 ? alike : [commandAmong(commands, words, found && commands.length === 0 ? none(found) : '').command])
@@ -54,7 +56,7 @@ const perform = async (args: readonly string[], terminal: Terminal, life: Life):
     const { rest } = commandAmong(commands, given.words)
     return { command, flags: given.flags, ids: idsOf(command, rest, given.flags) }
   }
-  if (words.length === 0 || words[0] === 'parked') understood(parked) // wrong usage is told before anything is read or opened
+  if (words.length === 0 || ours(words)) understood(overStores) // wrong usage is told before anything is read or opened
   const loaded = await load(asked, life), { deployment } = loaded, commands = commandsOf(deployment)
   const { command, ...given } = understood(commands, commands.length === 0 ? none(loaded) : '')
   const plan = planOf(deployment, { ...system, log: (level, text, fields) => { if (level === 'info') terminal.progress(text); else terminal.note(`${level}: ${text}${fields ? ` ${JSON.stringify(fields)}` : ''}`) } })

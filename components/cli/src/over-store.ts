@@ -9,9 +9,12 @@ export const aborted = (signal: AbortSignal): Promise<never> => new Promise((_, 
   else signal.addEventListener('abort', stop, { once: true })
 })
 
-/** Opens a shell that handles nothing, for a task over its store, and closes it whatever comes of that. */
-export const overStore = async <A>(shell: Shell, plan: Plan, signal: AbortSignal, task: (store: Store) => Promise<A>): Promise<A> => {
+/** Opens a shell that handles nothing, for a task over its store that hears of Ctrl-C itself, and closes it whatever comes of that. */
+export const toItsEnd = async <A>(shell: Shell, plan: Plan, task: (store: Store) => Promise<A>): Promise<A> => {
   const opened = await shell.open({ ...plan, consumers: [] })()
   if (E.isLeft(opened)) throw failed(opened.left)
-  try { return await Promise.race([aborted(signal), task(opened.right.store)]) } finally { await opened.right.close() }
+  try { return await task(opened.right.store) } finally { await opened.right.close() }
 }
+/** The same for a task that may be left where it is. */
+export const overStore = <A>(shell: Shell, plan: Plan, signal: AbortSignal, task: (store: Store) => Promise<A>): Promise<A> =>
+  toItsEnd(shell, plan, store => Promise.race([aborted(signal), task(store)]))

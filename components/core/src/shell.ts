@@ -67,15 +67,19 @@ export interface Store {
   /** The marks that stand, of those asked for. */
   seen(asked: readonly Pick<Mark, 'consumer' | 'id' | 'at'>[]): TaskEither<Failure, readonly Mark[]>
   /** How far a consumer's checkpoints stand, and how many messages it holds parked. */
-  applied(consumer: string): TaskEither<Failure, { readonly upTo: readonly Reach[]; readonly parked: number }>
+  applied(consumer: string): TaskEither<Failure, { readonly upTo: readonly Reach[]; readonly parked: number }>; /** Sets a consumer's checkpoints, where an operator wants it, and its marks behind them are gone; `back`: also to an earlier place; `force`: although a process runs it, which finds itself fenced; `dry`: only tells. Answers from where to where each partition goes, and over how many messages. Absent where nobody can ask for it from outside. */ reset?(consumer: Consumer, to: 'start' | 'end' | Position, how: { readonly back: boolean; readonly force: boolean; readonly dry: boolean }): TaskEither<Failure, readonly (Reach & { readonly from: Position; readonly messages: number })[]>
   /** In the order in which they were parked. */
   parked(filter: ParkedFilter): TaskEither<Failure, readonly Parked[]>
   /** `redrive` asks the owner to run it again; `discard` removes it, and what waited behind it is redriven. */
   unpark(id: string, how: 'redrive' | 'discard'): TaskEither<Failure, void>
-  /** The messages of channels in an order that keeps every partition's, behind `after`. */
-  history(channels: readonly string[], after: readonly Reach[], limit: number): TaskEither<Failure, { readonly messages: readonly Message[]; readonly upTo: readonly Reach[] }>
-  /** Empty copies of tables, to rebuild them while the live ones serve. `swap` answers false while the log has messages of these channels behind `upTo`; it checks uniques and references, and the marks committed to the copies stand with them: what a projector has not read yet is in its rows already. */
-  shadow(tables: readonly AnyTable[]): TaskEither<Failure, Pick<Store, 'fetch' | 'commit'> & { swap(channels: readonly string[], upTo: readonly Reach[]): TaskEither<Failure, boolean> }>
+  /** The messages of channels in an order that keeps every partition's, behind `after`; `at`: where each stands. At most `limit`, and fewer where they are large; none where there is nothing more. */
+  history(channels: readonly string[], after: readonly Reach[], limit: number): TaskEither<Failure, { readonly messages: readonly Message[]; readonly at: readonly Reach[]; readonly upTo: readonly Reach[] }>
+  /**
+   * Empty copies of tables, to rebuild them while the live ones serve; who asks for those of a table that is being rebuilt may be refused. `swap` answers false while the log has messages of these channels
+   * behind `upTo`; it checks uniques and references, and the marks committed to the copies stand with them (or checkpoints at their places): what a projector has not read yet is in its rows already.
+   * `left`: how many messages stand behind `after`, nothing where that cannot be told. `close` removes the copies; it is safe twice, and after `swap`. `unitLimit`: most messages in one of its units, where more fit than into others.
+   */
+  shadow(tables: readonly AnyTable[]): TaskEither<Failure, Pick<Store, 'fetch' | 'commit'> & { readonly unitLimit?: number; swap(channels: readonly string[], upTo: readonly Reach[]): TaskEither<Failure, boolean>; left(channels: readonly string[], after: readonly Reach[]): Promise<number | undefined>; close(): Promise<void> }>
   /** Calls on news of that kind: a hint that may be lost; whoever waits polls underneath. Returns the way to stop. */
   watch(what: 'outcome' | 'applied' | 'parked', listener: () => void): () => void
 }

@@ -13,7 +13,7 @@ import { lane } from './lane.js'
 import { looking as lookingUp } from './look-up.js'
 import { argsOf, open as lifted } from './open.js'
 import { performersOf, planOf } from './plan.js'
-import { rebuild } from './rebuild.js'
+import { rebuilding } from './rebuilding.js'
 import { carrier, carrierOf, isRelay, relaying } from './relay.js'
 import { sending } from './sending.js'
 
@@ -116,7 +116,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
       show: id => async () => E.chain((list: readonly Parked[]): Left<Parked> => list[0] ? E.right(list[0]) : refuse('invalid', `nothing parked has the id '${id}'`))(await stored(store.parked({ ids: [id] }))()),
       redrive: id => asked(store.unpark(id, 'redrive')), discard: id => asked(store.unpark(id, 'discard')),
     },
-    rebuild: h => open(() => rebuild({ ...env, store, handlers: groupsOf(deciders).find(g => g.includes(h)) ?? [], runtime })),
+    rebuild: (h, how) => open(() => rebuilding(d, store, runtime, o)(h, how)),
     get port() { return started.find(f => f.port !== undefined)?.port },
     describe: () => describe(d), state: () => closing ? 'closing' : reachable ? 'ready' : 'unavailable',
     close: () => closing ??= (async () => {

@@ -6,6 +6,7 @@ import type * as E from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { Caller, Front, Intake, NotHandled, Sending } from './front.js'
 import type { Relay } from './relay.js'
+import type { Rebuilding } from './rebuild.js'
 import { type AnyDeployment, faultsOf } from './wiring.js'
 
 /** A running process of a deployment: its intake, and what its operators ask. */
@@ -19,7 +20,7 @@ export interface AnyApp extends Intake {
     discard(id: string): TaskEither<NotHandled, void>
   }
   /** Makes the tables of this handler's group anew from history, by `write` alone, while the old rows serve; answers with the number of events. */
-  rebuild(handler: AnyDecider): TaskEither<NotHandled, number>
+  rebuild(handler: AnyDecider, how?: Pick<Rebuilding, 'progress' | 'signal'>): TaskEither<NotHandled, number>
   /** Where the front of this process listens, if it has one that does. */
   readonly port: number | undefined
   /** What runs here, what the shell guarantees, and every number in force. */

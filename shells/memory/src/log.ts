@@ -11,7 +11,7 @@ export interface Log {
   /** Tells the readers of a partition of one more entry. Apart from `append`, so that they hear of nothing half done. */
   announce(partition: Partition): void
   /** In commit order over all these channels, each partition from behind a position. */
-  read(channels: readonly string[], after: readonly Reach[], limit: number): { readonly entries: readonly Entry[]; readonly upTo: readonly Reach[] }
+  read(channels: readonly string[], after: readonly Reach[], limit: number): { readonly entries: readonly Entry[]; readonly at: readonly Reach[]; readonly upTo: readonly Reach[] }
 }
 
 /** FNV-1a over UTF-16 units, its bits then mixed: the same partition for the same key, always. */
@@ -43,7 +43,7 @@ export const log = (partitions: () => number): Log => {
     read: (names, after, limit) => {
       const from = (p: Partition): number => Number(after.find(r => r.channel === p.channel && r.partition === p.partition)?.position ?? 0)
       const cursors = [...new Set(names)].flatMap(name => channels.get(name) ?? []).map(partition => ({ partition, next: from(partition) }))
-      const entries: Entry[] = []
+      const entries: Entry[] = [], at: Reach[] = []
       while (entries.length < limit) {
         let least: (typeof cursors)[number] | undefined
         for (const cursor of cursors) {
@@ -52,8 +52,9 @@ export const log = (partitions: () => number): Log => {
         }
         if (least === undefined) break
         entries.push(least.partition.entries[least.next++]!)
+        at.push({ channel: least.partition.channel, partition: least.partition.partition, position: String(least.next) })
       }
-      return { entries, upTo: cursors.filter(({ next }) => next > 0).map(({ partition: { channel, partition }, next }) => ({ channel, partition, position: String(next) })) }
+      return { entries, at, upTo: cursors.filter(({ next }) => next > 0).map(({ partition: { channel, partition }, next }) => ({ channel, partition, position: String(next) })) }
     },
   }
 }

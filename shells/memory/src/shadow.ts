@@ -64,5 +64,10 @@ export const shadow = ({ tables, log, inbox }: State, by: Instance, originals: r
       swapped = true
       return E.right(true)
     }),
+    left: async (channels, after) => {
+      const read = new Map(after.map(({ channel, partition, position }) => [`${channel}/${partition}`, Number(position)]))
+      return [...new Set(channels)].flatMap(log.channel).reduce((sum, { channel, partition, entries }) => sum + entries.length - (read.get(`${channel}/${partition}`) ?? 0), 0)
+    },
+    close: async () => { copies.clear(); marks.clear() },
   })
 }

@@ -26,8 +26,8 @@ export const store = (state: State, by: Instance): Store => {
       return E.right(undefined)
     }),
     history: (channels, after, limit) => by.port(() => {
-      const { entries, upTo } = log.read(channels, after, limit)
-      return E.right({ messages: entries.filter(isMessage), upTo })
+      const { entries, at, upTo } = log.read(channels, after, limit)
+      return E.right({ messages: entries.filter(isMessage), at: at.filter((_, i) => isMessage(entries[i]!)), upTo })
     }),
     shadow: tables => by.port(() => shadow(state, by, tables)),
     watch: by.watch,

@@ -1,4 +1,4 @@
-import type { AnyPort, Channel, Shell } from '@lowtide/core'
+import type { AnyPort, Channel, Failure, Shell } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { type Access, database } from './server/database.js'
 import { guarantees } from './guarantees.js'
@@ -8,6 +8,7 @@ import { scheduled } from './retention/schedule.js'
 import { type RetentionOptions, termsOf, wrongTerms } from './retention/terms.js'
 import { inspect } from './schema/start.js'
 import { failure } from './server/failure.js'
+import { sourceOf } from './replica/source.js'
 import { store } from './store/store.js'
 import { transport } from './log/transport.js'
 import { roleOf } from './roles/grants.js'
@@ -21,6 +22,11 @@ export interface PostgresOptions {
   readonly url: string
   /** Where Lowtide's tables and those of the functions stand; default `lowtide`. */
   readonly schema?: string
+  /**
+   * The log of another deployment, which this one reads and never writes: a replica. Rows, checkpoints and what is parked stand in the database of `url`, each unit in one transaction there. Only
+   * handlers that send nothing can run here (projectors), and queries. `schema`: that of the other deployment, default `lowtide`. Its role needs no more than to select there.
+   */
+  readonly from?: { readonly url: string; readonly schema?: string }
   /** Connections at most, and two more: one listens, one keeps the leases. Who needs one waits for it. Default 10. */
   readonly connections?: number
   /** Milliseconds for which a statement waits for a lock before its unit is tried again in parts; default 5,000. */
@@ -43,25 +49,27 @@ const nameOf = (leaving: Channel | AnyPort): string => 'channel' in leaving ? le
  *
  * @example deployment({ functions: [functions], shell: postgres({ url: process.env.DATABASE_URL }), … })
  */
-export const postgres = ({ url, schema = 'lowtide', connections = 10, lockTimeout = 5_000, answerTimeout = 30_000, batch = 500, retention = {}, outbox: leaving = [] }: PostgresOptions): Shell => {
-  const access: Access = { url, schema, connections, lockTimeout, answerTimeout }, channels = new Set(leaving.map(nameOf))
+export const postgres = ({ url, schema = 'lowtide', from, connections = 10, lockTimeout = 5_000, answerTimeout = 30_000, batch = 500, retention = {}, outbox: leaving = [] }: PostgresOptions): Shell => {
+  const access: Access = { url, schema, connections, lockTimeout, answerTimeout }, there = from && { ...access, url: from.url, schema: from.schema ?? 'lowtide' }, channels = new Set(leaving.map(nameOf))
   return {
-    name: 'postgres', guarantees, verbs: verbs(access, retention), outbox: [...channels], abreast: 3, // while one waits for the server, this process decides another: a quarter to a half more commands a second than one by one
+    name: 'postgres', guarantees, verbs: verbs(access, retention, there), outbox: [...channels], abreast: 3, // while one waits for the server, this process decides another: a quarter to a half more commands a second than one by one
     open: plan => async () => {
       const { tables, consumers, runtime, options } = plan, wrong = wrongTerms(retention, plan)
       if (wrong.length > 0) return E.left(failure(`cannot open schema '${schema}': ${wrong.join('; ')}`))
-      const db = database(access, text => runtime.log('warn', text)), as = roleOf(plan), inspected = await inspect(db, access, { tables, options }, as)()
-      if (E.isLeft(inspected)) { await db.close(); return inspected }
-      const keeper = database({ ...access, connections: 1 }, text => runtime.log('warn', text))
+      const warn = (text: string): void => runtime.log('warn', text), db = database(access, warn), as = roleOf(plan), inspected = await inspect(db, access, { tables, options }, as)()
+      const read = E.isRight(inspected) && there !== undefined ? await sourceOf(db, there, { consumers, options, runtime }) : E.right(undefined)
+      if (E.isLeft(inspected) || E.isLeft(read)) { await db.close(); return E.isLeft(inspected) ? inspected : read as E.Left<Failure> }
+      const keeper = database({ ...access, connections: 1 }, warn), source = read.right
       const { shift, partitions } = inspected.right, relays = new Set(consumers.filter(c => c.outbox).map(c => c.name)), outbox = channels.size + relays.size > 0 ? outboxOf(db, shift, channels, relays) : undefined
-      const news = newsroom({ db, runtime, options }), log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch, outbox })
+      const news = newsroom({ db, runtime, options }), hints = source && newsroom({ db: source.db, runtime, options })
+      const log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch, outbox, from: source && hints && { ...source, newsroom: hints } })
       const cleaning = scheduled({ db, shift, terms: termsOf(as === 'relay' ? { ...retention, every: false } : retention, options), plan })
       let closing: Promise<void> | undefined
       return E.right({
         transport: log,
-        store: store({ db, shift, partitions, tables, runtime, outbox, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
+        store: store({ db, shift, partitions, tables, runtime, outbox, from: source, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
         drain: () => Promise.resolve(), // all of it is on disk: another process goes on
-        close: () => closing ??= cleaning.close().then(() => log.close()).then(() => news.close()).then(() => Promise.all([keeper.close(), db.close()])).then(() => {}),
+        close: () => closing ??= cleaning.close().then(() => log.close()).then(() => Promise.all([news.close(), hints?.close()])).then(() => Promise.all([keeper.close(), db.close(), source?.db.close()])).then(() => {}),
       })
     },
   }

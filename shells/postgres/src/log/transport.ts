@@ -14,10 +14,14 @@ import { type Moved, readers } from './readers.js'
 import { type Reader, reading } from './reading.js'
 import { room } from './room.js'
 
+/** The log of another service: it is read, and never written. */
+export interface From { readonly db: Pick<Database, 'at' | 'fly' | 'schema'>; readonly shift: number; readonly newsroom: Pick<Newsroom, 'onLog'>; /** For people. */ readonly where: string; /** The server may be another than it was. */ moved(): void }
 export interface TransportGiven {
   readonly db: Database; readonly runtime: Runtime; readonly options: Options; readonly newsroom: Newsroom
   /** For leases alone: behind callers they would run out. Default: `db`. */
   readonly keeper?: Database
+  /** Another database, whose log is read; `db` holds who reads what, and how far. */
+  readonly from?: From | undefined
   /** Added to each transaction's id: one number for a database, 0 where its log was begun on it. */
   readonly shift: number
   /** Of each channel; one number for a database. */
@@ -39,10 +43,11 @@ export interface LogTransport extends Transport {
 
 const sum = (sizes: readonly { readonly readings: number; readonly out: number }[]) => sizes.reduce((a, b) => ({ readings: a.readings + b.readings, out: a.out + b.out }))
 /** Channels on the log: partitions with fenced owners, news as hints, polling underneath. */
-export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, partitions, batch = 500, outbox }: TransportGiven): LogTransport => {
-  const log = logOf(db, shift), intake = room({ db, newsroom, runtime, options }), write = publisher(db, log, partitions, outbox)
+export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, partitions, batch = 500, outbox, from }: TransportGiven): LogTransport => {
+  const source = from?.db ?? db, log = logOf(source, from?.shift ?? shift), intake = room({ db, newsroom, runtime, options }), write = publisher(db, log, partitions, outbox)
   const subscriptions = new Set<{ close(): Promise<void>; moved?(how: Moved): void }>()
-  const given = { db, runtime, options, limit: Math.min(batch, options.buffer), moved: (how: Moved, by?: string): void => {
+  const given = { db: source, runtime, options, limit: Math.min(batch, options.buffer), moved: (how: Moved, by?: string): void => {
+    from?.moved()
     members.moved(how, by)
     for (const { moved } of subscriptions) moved?.(how)
   } }
@@ -65,8 +70,8 @@ export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, 
     return { close: (): Promise<void> => left ??= members.leave(by) }
   }
   const subscribed = async (by: Reader): Promise<{ close(): Promise<void> }> => {
-    stopNews ??= newsroom.onLog(news => { for (const { heard } of all) heard(news) })
-    const one = by.consumer.broadcast ? await broadcast(by, { db, log, readers: reads, runtime, options, partitions }) : await joined(by)
+    stopNews ??= (from?.newsroom ?? newsroom).onLog(news => { for (const { heard } of all) heard(news) })
+    const one = by.consumer.broadcast ? await broadcast(by, { db: source, log, readers: reads, runtime, options, partitions }) : await joined(by)
     const subscription = { ...one, close: (): Promise<void> => one.close().finally(() => { subscriptions.delete(subscription) }) }
     subscriptions.add(subscription)
     return subscription
@@ -85,6 +90,7 @@ export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, 
     publish: messages => async () => {
       if (closing !== undefined) return E.left(isClosed)
       if (messages.length === 0) return E.right(undefined)
+      if (from !== undefined) return E.left(failure(`cannot publish to ${[...new Set(messages.map(m => `'${m.channel}'`))].join(', ')}: expected a channel of this deployment, found one that it only reads, from ${from.where}; send it in the deployment that handles it`))
       const written = await write(messages)
       if (E.isLeft(written)) return written
       for (const { channel } of messages) intake.wrote(channel, 1)
@@ -101,7 +107,7 @@ export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, 
         return E.left(isClosed)
       } catch (e) { return E.left(failureOf(`subscribe '${consumer.name}'`, e)) }
     },
-    room: channels => closing === undefined ? intake.wait(channels) : undefined,
+    room: channels => closing === undefined && from === undefined ? intake.wait(channels) : undefined,
     reached,
     wrote: intake.wrote,
     sizes: () => ({ subscriptions: subscriptions.size, owned: members.sizes().owned, ...sum(all.map(one => one.sizes())), ...intake.sizes() }),

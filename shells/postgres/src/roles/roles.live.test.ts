@@ -49,7 +49,7 @@ const tried = async ({ as }: Place, role: string, statement: string): Promise<st
 const until = (what: string, done: () => Promise<boolean>): Promise<void> => within(20_000, what, async () => { while (!await done()) await new Promise(resolve => { setTimeout(resolve, 20) }) })
 
 test('none of them may do what is not its own', inRoles(async place => {
-  const { sql, app, relay, migrator } = place
+  const { app, relay, migrator } = place
   await prepared(place)
   await right(deployed(place.url).verb('roles', `prefix=${place.prefix}`, 'apply'))
   const row = `(channel, partition, tx, n, message) values ('x', 0, 1, 1, '{}')`, outbox = `(id, aggregatetype, aggregateid, type, payload, partition, tx, n, time, source, dataschema, correlationid) values ('x', 'x', 'x', 'x', '{}', 0, 1, 1, '', '', '', '')`

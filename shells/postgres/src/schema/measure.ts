@@ -4,6 +4,7 @@ import { type Waiting, waitingStep } from '../relay/waiting.js'
 import type { Database } from '../server/database.js'
 import { retainedOf, retentionSteps, type Retained } from '../retention/measure.js'
 import type { RetentionOptions } from '../retention/terms.js'
+import { copyComment, literal } from '../store/copies.js'
 import { type Statement, type Step, statement } from '../server/statement.js'
 
 export { countable }
@@ -12,8 +13,10 @@ export interface Holder { /** Absent for a prepared transaction, which no proces
 export interface Stopped { readonly consumer: string; readonly state: string; readonly reason: string; readonly count: number; readonly age: number }
 export interface Instance { readonly id: string; readonly consumers: readonly string[]; /** Seconds until its lease ends; below zero, it has. */ readonly left: number }
 export interface Size { readonly table: string; readonly rows: number; readonly dead: number; readonly bytes: number }
+/** A table of a rebuild. `alive`: whether that still runs. */
+export interface Copy { readonly copy: string; readonly table: string; readonly since: string; readonly alive: boolean }
 /** What an operator asks of a running deployment; `data` of `lowtide status`. */
-export interface Measured { readonly meta: { readonly [key: string]: string }; readonly number: number; readonly lags: readonly Lag[]; readonly holders: readonly Holder[]; readonly stopped: readonly Stopped[]; readonly instances: readonly Instance[]; readonly sizes: readonly Size[]; readonly outbox: readonly Waiting[]; readonly retention: Retained }
+export interface Measured { readonly meta: { readonly [key: string]: string }; readonly number: number; readonly lags: readonly Lag[]; readonly holders: readonly Holder[]; readonly stopped: readonly Stopped[]; readonly instances: readonly Instance[]; readonly sizes: readonly Size[]; readonly outbox: readonly Waiting[]; readonly copies: readonly Copy[]; readonly retention: Retained }
 
 const asked = (db: Pick<Database, 'at' | 'schema'>, { consumers, options: { partitions } }: Pick<Plan, 'consumers' | 'options'>): readonly Step[] => {
   const log = db.at('lowtide_log'), pairs = consumers.filter(({ broadcast, outbox }) => !broadcast && !outbox).flatMap(({ name, channels }) => channels.map(({ channel }) => [name, channel] as const))
@@ -42,6 +45,10 @@ const asked = (db: Pick<Database, 'at' | 'schema'>, { consumers, options: { part
     step(`select json_build_object('table', c.relname, 'rows', greatest(c.reltuples, pg_stat_get_live_tuples(c.oid), 0)::bigint, 'dead', pg_stat_get_dead_tuples(c.oid), 'bytes', pg_total_relation_size(c.oid))::text
       from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1::text and c.relkind in ('r', 'm') order by pg_total_relation_size(c.oid) desc, c.relname`, db.schema),
     waitingStep(db),
+    step(`select json_build_object('copy', k.relname, 'table', k.said[2], 'since', k.said[3], 'alive', exists (select from pg_locks l where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+        and l.database = (select oid from pg_database where datname = current_database()) and (l.classid::bigint << 32) | l.objid::bigint = k.said[1]::bigint))::text
+      from (select c.relname, regexp_match(obj_description(c.oid, 'pg_class'), ${literal(copyComment.source)}) as said from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = $1::text and c.relkind = 'r' and c.relname like 'lowtide\\_copy\\_%') k where k.said is not null order by k.relname`, db.schema),
   ]
 }
 
@@ -50,6 +57,6 @@ export const measure = async (db: Database, plan: Pick<Plan, 'consumers' | 'opti
   const landed = await db.fly([...asked(db, plan), ...retentionSteps(db)]), rows = <A>(i: number): readonly A[] => landed[i]!.rows.map(([text]) => JSON.parse(text!) as A)
   return {
     meta: rows<Measured['meta'] | null>(0)[0] ?? {}, number: Number(landed[0]!.rows[0]![1]), lags: rows(1),
-    holders: [...rows<Holder>(2), ...rows<Holder>(3)].sort((a, b) => b.behind - a.behind), stopped: rows(4), instances: rows(5), sizes: rows(6), outbox: rows(7), retention: retainedOf(rows(8), rows<{ readonly [kind: string]: number | null }>(9)[0]!, plan, retention),
+    holders: [...rows<Holder>(2), ...rows<Holder>(3)].sort((a, b) => b.behind - a.behind), stopped: rows(4), instances: rows(5), sizes: rows(6), outbox: rows(7), copies: rows(8), retention: retainedOf(rows(9), rows<{ readonly [kind: string]: number | null }>(10)[0]!, plan, retention),
   }
 }

@@ -4,7 +4,7 @@ import { type Measured, countable } from './measure.js'
 import { heldTooLong, reportOf } from './status.js'
 import { bytes, duration, tableOf } from './table-of.js'
 
-const calm: Measured = { meta: { partitions: '8', shift: '0' }, number: 1, lags: [], holders: [], stopped: [], instances: [], sizes: [], outbox: [], retention: { every: 60_000, dedupWindow: 1_000, kinds: [], last: 5, failure: null, clockBehind: 0 } }
+const calm: Measured = { meta: { partitions: '8', shift: '0' }, number: 1, lags: [], holders: [], stopped: [], instances: [], sizes: [], outbox: [], copies: [], retention: { every: 60_000, dedupWindow: 1_000, kinds: [], last: 5, failure: null, clockBehind: 0 } }
 const of = (measured: Partial<Measured>) => reportOf('s', { ...calm, ...measured })
 const holder = { pid: 7, application: 'a', database: 'd', user: 'u', seconds: 1, behind: 3, prepared: null }
 

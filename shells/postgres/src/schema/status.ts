@@ -50,9 +50,13 @@ const sizesOf = ({ sizes }: Measured, schema: string): Section => {
     bloated.map(({ table }) => `'${table}' holds more dead rows than living ones: look for an old transaction, then run: vacuum ${identifier(schema)}.${identifier(table)}`), false)
 }
 
+/** Nothing where nothing is rebuilt, and nothing is left of a rebuild. */
+const copiesOf = ({ copies }: Measured, schema: string): readonly Section[] => copies.length === 0 ? [] : [section('Rebuilds', tableOf(['table', 'copy', 'since', 'state'], copies.map(c => [c.table, c.copy, c.since, c.alive ? 'runs' : 'was ended'])),
+  copies.filter(c => !c.alive).map(c => `'${c.copy}' is left of a rebuild that was ended, and in nobody's way: the next rebuild removes it, or run: drop table ${identifier(schema)}.${identifier(c.copy)}`), false)]
+
 /** What was measured, for people and for programs. */
 export const reportOf = (schema: string, measured: Measured, plan: Pick<Plan, 'consumers'> = { consumers: [] }): Report => {
-  const { meta, number, holders } = measured, sections = [...[lagsOf, holdersOf, stoppedOf].map(of => of(measured)), waitingOf(measured.outbox, plan), ...[instancesOf, sizesOf, retentionOf].map(of => of(measured, schema))]
+  const { meta, number, holders } = measured, sections = [...[lagsOf, holdersOf, stoppedOf].map(of => of(measured)), waitingOf(measured.outbox, plan), ...[instancesOf, sizesOf, retentionOf].map(of => of(measured, schema)), ...copiesOf(measured, schema)]
   const about = `Schema '${schema}', number ${number}, ${meta['partitions']} partitions${meta['shift'] === '0' ? '' : `, ids shifted by ${meta['shift']}`}`
   return {
     text: [about, ...sections.map(({ title, body, advice }) => [title, body, ...advice.map(line => `! ${line}`)].join('\n'))].join('\n\n'),
@@ -60,5 +64,5 @@ export const reportOf = (schema: string, measured: Measured, plan: Pick<Plan, 'c
     alarm: sections.some(({ alarm }) => alarm),
   }
 }
-/** How a deployment stands, for whoever is called at night; rejects with the server's error. */
-export const status = async (db: Database, plan: Pick<Plan, 'consumers' | 'options'>, retention: RetentionOptions = {}): Promise<Report> => reportOf(db.schema, await measure(db, plan, retention), plan)
+/** How a deployment stands, for whoever is called at night; rejects with the server's error. `elsewhere`: adds what stands in another database. */
+export const status = async (db: Database, plan: Pick<Plan, 'consumers' | 'options'>, retention: RetentionOptions = {}, elsewhere = (measured: Measured): Promise<Measured> => Promise.resolve(measured)): Promise<Report> => reportOf(db.schema, await elsewhere(await measure(db, plan, retention)), plan)

@@ -4,6 +4,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import { malformed } from '../server/connecting.js'
 import { type Access, type Database, database } from '../server/database.js'
 import { failure } from '../server/failure.js'
+import { behindSource } from '../replica/lag.js'
 import { type Migrated, migrate } from './migrate.js'
 import { outboxVerbs } from '../relay/verb.js'
 import { retaining } from '../retention/verb.js'
@@ -36,11 +37,12 @@ const migrating = (access: Access): Verb => ({
     data: { applied, changes },
   }))(migrate(db, access, plan, { dry: flags.has('dry'), adopt: flags.has('adopt') }))),
 })
-const telling = (access: Access, retention: RetentionOptions): Verb => ({
+const telling = (access: Access, retention: RetentionOptions, from: Access | undefined): Verb => ({
   name: 'status', about: 'tells how far consumers are behind, what holds them back, what is parked, who lives, how large the tables are and what is removed from them', flags: {},
   run: plan => using(access, plan, db => async () => {
-    try { return E.right(await status(db, plan, retention)) } catch (e) { return E.left(await troubled(db, access, `tell the status of schema '${db.schema}'`, e)) }
+    const source = from && database({ ...from, connections: 1, readOnly: true }, text => plan.runtime.log('warn', text))
+    try { return E.right(await status(db, plan, retention, source && (measured => behindSource(db, source, measured)))) } catch (e) { return E.left(await troubled(db, access, `tell the status of schema '${db.schema}'`, e)) } finally { await source?.close() }
   }),
 })
-/** What an operator can do with the deployment's database. */
-export const verbs = (access: Access, retention: RetentionOptions = {}): readonly Verb[] => [migrating(access), telling(access, retention), ...outboxVerbs(access, using), retaining(access, retention, using), roles(access, retention, using)].map(known)
+/** What an operator can do with the deployment's database. `from`: where the log is that it reads, if that is another. */
+export const verbs = (access: Access, retention: RetentionOptions = {}, from?: Access): readonly Verb[] => [migrating(access), telling(access, retention, from), ...outboxVerbs(access, using), retaining(access, retention, using), roles(access, retention, using)].map(known)

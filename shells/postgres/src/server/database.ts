@@ -4,6 +4,8 @@ import { type Landed, fly, isSpoiled } from './flight.js'
 import { type Step, identifier } from './statement.js'
 
 export interface Access {
+  /** Nothing can be written there: another service's database. */
+  readonly readOnly?: boolean
   /** `postgres://user:password@host:port/database`, with the parameters that `pg` knows (`sslmode=…`). */
   readonly url: string
   /** Where Lowtide's tables and those of the functions stand; default `lowtide`. */
@@ -33,15 +35,15 @@ export interface Database {
  * Set where they matter, for each connection. A named statement that was first planned on an empty table keeps its sequential scan, and a plan made
  * anew each time costs 100 us: one plan for good, that goes through indexes (measured: 5,249 commands a second and falling, against 31,311).
  */
-const settings = ({ lockTimeout, answerTimeout }: Access): string => [
+const settings = ({ lockTimeout, answerTimeout, readOnly = false }: Access): string => [
   `set plan_cache_mode = force_generic_plan`, `set enable_seqscan = off`, `set enable_hashjoin = off`, `set enable_mergejoin = off`, `set jit = off`,
-  `set default_transaction_isolation = 'read committed'`, `set default_transaction_read_only = off`, `set timezone = 'UTC'`, `set datestyle = 'ISO'`, `set extra_float_digits = 1`, `set bytea_output = 'hex'`,
+  `set default_transaction_isolation = 'read committed'`, `set default_transaction_read_only = ${readOnly ? 'on' : 'off'}`, `set timezone = 'UTC'`, `set datestyle = 'ISO'`, `set extra_float_digits = 1`, `set bytea_output = 'hex'`,
   `set search_path = pg_catalog`, `set client_min_messages = warning`, `set standard_conforming_strings = on`,
   `set lock_timeout = ${Math.ceil(lockTimeout)}`, `set statement_timeout = ${Math.ceil(answerTimeout)}`, `set idle_in_transaction_session_timeout = ${Math.ceil(answerTimeout)}`,
 ].join('; ')
 
 /** A process that stops in the middle of sending holds its locks no longer than this; servers before 17 have no such limit. */
-const bounded = (ms: number, local: boolean): string => `select set_config('transaction_timeout', '${Math.ceil(ms)}', ${local}) where current_setting('server_version_num')::int >= 170000`
+export const bounded = (ms: number, local: boolean): string => `select set_config('transaction_timeout', '${Math.ceil(ms)}', ${local}) where current_setting('server_version_num')::int >= 170000`
 
 /** Statements that a connection had prepared are gone, stand already, or answer with other columns since a migration: another connection has none of that. */
 const outdated = (e: unknown): boolean => ['26000', '42P05', '0A000'].includes(refusalOf(e).code ?? '')

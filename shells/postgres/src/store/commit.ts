@@ -24,6 +24,8 @@ interface Committing {
   readonly shapes: (table: string) => Shape
   /** All of them: what a constraint of the database says is found by its name. */
   readonly tables: readonly AnyTable[]
+  /** Nobody else writes these tables: no locks are taken. */
+  readonly alone?: boolean
   /** What stands now. */
   told(news: News, emits: Unit['emits']): void
 }
@@ -65,13 +67,13 @@ const byId = (a: Mark, b: Mark): number => a.consumer < b.consumer ? -1 : a.cons
  * A unit as one flight: locks, checks, writes, in this order, one statement a kind. What the indexes check anyway is not checked before, as long as nothing
  * is lost by it: that was a quarter of the server's time. A unit that they refuse comes again with all of its checks, which say what does not hold.
  */
-export const committing = ({ db, shift, partitions, outbox, shapes, tables, told }: Committing) => {
+export const committing = ({ db, shift, partitions, outbox, shapes, tables, told, alone = false }: Committing) => {
   const schema = identifier(db.schema), write = writing(schema, txOf(shift)), lock = locking(db.schema), texts = statements(), { trusts, lost } = caution()
 
   const plan = (unit: Unit, trusting: boolean) => {
     const parts = partsOf(unit, shapes, trusting), found: Found = { stale: new Set(), broken: [], seen: [], fenced: [] }, checking: Checking[] = [], steps: Step[] = [], locks = lock()
-    for (const { key } of unit.writes) locks.exclusive(key)
-    for (const { key, index } of unit.checks) if (index === undefined) locks.shared(key); else locks.exclusive(key) // who finds a value free mostly takes it
+    if (!alone) for (const { key } of unit.writes) locks.exclusive(key)
+    if (!alone) for (const { key, index } of unit.checks) if (index === undefined) locks.shared(key); else locks.exclusive(key) // who finds a value free mostly takes it
     for (const { channel, message } of unit.emits) locks.exclusive(emitLock(channel, message.subject))
     for (const { consumer, channel, partition } of unit.checkpoints) locks.shared(ownershipOf(consumer, channel, partition))
 

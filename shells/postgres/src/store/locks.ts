@@ -24,6 +24,8 @@ export const locking = (schema: string) => {
     const modes = new Map<number, boolean>()
     return {
       size: (): number => modes.size,
+      /** Their numbers, as they are locked. */
+      numbers: (): readonly number[] => [...modes.keys()].sort((a, b) => a - b),
       shared: (name: string): void => { const h = hash(name, seed); if (!modes.has(h)) modes.set(h, false) },
       exclusive: (name: string): void => { modes.set(hash(name, seed), true) },
       step: (): Step => {
@@ -42,4 +44,5 @@ const take = statement('select case when x then pg_advisory_xact_lock(h) else pg
 const few = 4, kept = statements()
 const takeFew = (exclusive: readonly boolean[]): Statement => kept(exclusive.join(), () => `select ${exclusive.map((x, i) => `${x ? 'pg_advisory_xact_lock' : 'pg_advisory_xact_lock_shared'}($${i + 1}::bigint)`).join(', ')}`)
 export const ownershipOf = (consumer: string, channel: string, partition: string | number): string => `owner\u0000${consumer}\u0000${channel}\u0000${partition}`
+export const rebuildOf = (table: string): string => `rebuild\u0000${table}`
 export const emitLock = (channel: string, key: string): string => `emit\u0000${channel}\u0000${key}`

@@ -1,103 +1,114 @@
 import type { AnyTable, Committed, Failure, Mark, Reach, Runtime, Store, Unit } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
-import { columnOf } from '../schema/columns.js'
 import type { Database } from '../server/database.js'
-import { failure, failureOf, redacted, refusalOf } from '../server/failure.js'
-import { cursorsOf } from './history.js'
-import { locking, ownershipOf } from './locks.js'
+import { failureOf, isFailure } from '../server/failure.js'
+import { isOnce, placeOf, positionOf } from '../log/position.js'
+import { belongs, copiesOf, literal } from './copies.js'
+import { cursorsOf, endsOf, endsStep, leftStep } from './history.js'
+import { locking, ownershipOf, rebuildOf } from './locks.js'
 import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from '../server/statement.js'
+import { guarding, patience } from './guarding.js'
 
 type Shadow = Awaited<ReturnType<ReturnType<Store['shadow']>>> extends E.Either<Failure, infer S> ? S : never
 interface Shadowing {
-  readonly db: Database; readonly partitions: number; readonly name: string; readonly runtime: Pick<Runtime, 'after' | 'random'>
+  readonly db: Database; readonly partitions: number; readonly name: string; readonly runtime: Pick<Runtime, 'after' | 'random' | 'now'>
   readonly originals: readonly AnyTable[]
-  /** A store over other tables. */
+  /** Where the log is. `identity`: of another database, to whose log the consumers belong from the swap on. */
+  readonly log: { readonly db: Pick<Database, 'fly' | 'schema'>; readonly identity?: string | undefined }
+  /** A store over other tables, which nobody else writes. */
   readonly over: (shapes: (table: string) => Shape) => { fetch: Store['fetch']; commit: (unit: Unit) => Promise<E.Either<Failure, Committed>> }
   readonly unknown: (table: string) => Failure
 }
-/** Who waits for a table lets nobody else pass meanwhile: short waits, and pauses in between that grow. */
-const patience = { lock: '2s', tries: 10, base: 100, cap: 3_000 } as const
-const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+/** Rows of one unit: nobody else waits for it, and it takes no locks. */
+const unitLimit = 2_000
 
 /**
- * Empty copies of tables beside the live ones, without uniques and references: those are checked when the rows take the place of the live ones, in
- * one transaction that keeps everybody else out of the tables. Marks stand from then on: what a consumer has not read yet is in its rows already. No unit of
- * these consumers stands between its checks and its writes then, for it holds its partitions: a late put would write an old row over a rebuilt one, and
- * the later events, whose marks stand, would not be read again.
- * What a process that died in the middle leaves are tables that nobody reads; the next rebuild removes them.
+ * Empty copies of tables beside the live ones, whose rows take the place of theirs in one transaction. It keeps out those who write the tables, and units of
+ * the consumers by the locks of their partitions (a late put would write an old row over a rebuilt one); who reads goes on. Their checkpoints go to the end of
+ * what was rebuilt, so what a consumer has not read yet is in its rows already; marks stand for what has no place of its own, and for what is parked, which then runs again and finds them.
+ * A rebuild holds a lock on each of its tables in a transaction of its own connection: it ends with the process, however that ends.
  */
-export const shadow = async ({ db, partitions, name, runtime, originals, over, unknown }: Shadowing): Promise<E.Either<Failure, Shadow>> => {
-  const schema = identifier(db.schema), copyOf = (table: string): string => `lowtide_copy_${name}_${originals.findIndex(t => t.name === table)}`, marks = `lowtide_copy_${name}_marks`
-  const shapes = new Map(originals.map(table => [table.name, shapeOf(table, db.at(copyOf(table.name)))]))
+export const shadow = async ({ db, partitions, name, runtime, originals, log, over, unknown }: Shadowing): Promise<E.Either<Failure, Shadow>> => {
+  const schema = identifier(db.schema), locks = locking(db.schema), doing = `rebuild ${originals.map(t => `'${t.name}'`).join(', ')}`
+  const lockOf = (table: string): number => { const one = locks(); one.exclusive(rebuildOf(table)); return one.numbers()[0]! }
+  const copies = copiesOf(db, name, originals, lockOf, new Date(runtime.now()).toISOString()), begun = await guarding({ db, runtime, doing, locks: originals.map(t => lockOf(t.name)), copies })
+  if (E.isLeft(begun)) return begun
+  const guard = begun.right, shapes = new Map(originals.map(table => [table.name, shapeOf(table, copies.at(table.name))]))
   const store = over(table => { const shape = shapes.get(table); if (shape === undefined) throw unknown(table); return shape })
-  const columns = (table: AnyTable): string => [...Object.keys(table.columns).map(identifier), 'lowtide_version'].join(', ')
-  const drop = [...originals.map(table => `drop table if exists ${db.at(copyOf(table.name))}`), `drop table if exists ${db.at(marks)}`].join('; ')
-  const stood = statement(`select u.o from unnest($1::text[], $2::text[]) with ordinality u(c, i, o) join ${db.at(marks)} m on m.consumer = u.c and m.id = u.i`)
-  const locks = locking(db.schema), consumers = new Set<string>()
-  let ended: Failure | undefined
-  try {
-    await db.script([
-      // copies whose makers are gone hold no lock: each maker keeps a session's lock would be one more connection, so age tells instead
-      `do $do$ declare r record; begin for r in select c.oid::regclass::text as t from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = ${literal(db.schema)} and c.relkind = 'r' and c.relname like 'lowtide\\_copy\\_%'
-        and obj_description(c.oid)::timestamptz < clock_timestamp() - interval '1 day' loop execute 'drop table ' || r.t; end loop; end $do$`,
-      ...originals.flatMap(table => [
-        `create table ${db.at(copyOf(table.name))} (${[...Object.entries(table.columns).map(([column, { kind, optional }]) => `${identifier(column)} ${columnOf(kind).type}${optional ? '' : ' not null'}`), 'lowtide_version bigint not null', `primary key (${table.key.map(identifier).join(', ')})`].join(', ')})`,
-        `comment on table ${db.at(copyOf(table.name))} is ${literal(new Date().toISOString())}`,
-      ]),
-      `create table ${db.at(marks)} (like ${schema}.lowtide_inbox, primary key (consumer, id))`, `comment on table ${db.at(marks)} is ${literal(new Date().toISOString())}`,
-    ].join('; '))
-  } catch (e) { return E.left(failureOf(`copy the tables ${originals.map(t => t.name).join(', ')}`, e)) }
+  const stood = statement(`select u.o from unnest($1::text[], $2::text[]) with ordinality u(c, i, o) join ${copies.marks} m on m.consumer = u.c and m.id = u.i`)
+  /** Consumers, and of which channels they took something. */
+  const consumers = new Map<string, Set<string>>()
+  let held: { readonly since: number; readonly of: number; readonly goals: readonly Reach[] } | undefined
 
-  const behind = (channels: readonly string[], upTo: readonly Reach[]): string => cursorsOf(channels, partitions, upTo)
-    .map(c => `exists (select from ${schema}.lowtide_log where channel = ${literal(c.channel)} and partition = ${c.partition} and (tx, n) > (${c.tx}, ${c.n}))`).join(' or ') || 'false'
+  /** Nobody writes the tables from here on: what stands in the log now has to be in the rows. */
+  const hold = async (channels: readonly string[], upTo: readonly Reach[]): Promise<readonly Reach[]> => {
+    const taking = locks(), cursors = cursorsOf(channels, partitions, upTo)
+    for (const consumer of consumers.keys()) for (const channel of channels) for (let partition = 0; partition < partitions; partition++) taking.exclusive(ownershipOf(consumer, channel, partition))
+    await guard.hold([...taking.size() > 0 ? [taking.script()] : [], `lock table ${originals.map(table => db.at(table.name)).join(', ')} in exclusive mode`])
+    return endsOf((await log.db.fly([endsStep(identifier(log.db.schema), cursors)]))[0]!)
+  }
+  const behind = (goals: readonly Reach[], upTo: readonly Reach[]): boolean => goals.some(goal => {
+    const to = placeOf(goal.position), at = upTo.find(r => r.channel === goal.channel && r.partition === goal.partition), { tx, n } = at === undefined ? { tx: 0, n: 0 } : placeOf(at.position)
+    return tx < to.tx || (tx === to.tx && n < to.n)
+  })
+  const replacement = (upTo: readonly Reach[]): string => {
+    const ends = log.identity === undefined ? upTo : cursorsOf([...new Set([...consumers.values()].flatMap(channels => [...channels]))], partitions, upTo).map(({ channel, partition, ...place }): Reach => ({ channel, partition: String(partition), position: positionOf(place) }))
+    const moves = [...consumers].flatMap(([consumer, channels]) => ends.filter(r => channels.has(r.channel)).map(r => `(${literal(consumer)}, ${literal(r.channel)}, ${r.partition}::smallint, ${placeOf(r.position).tx}::bigint, ${placeOf(r.position).n})`))
+    const own = [...consumers.keys()].map(literal).join(', ')
+    return [
+      `set constraints all deferred`, copies.replace, `insert into ${schema}.lowtide_inbox select * from ${copies.marks} on conflict do nothing`,
+      ...moves.length === 0 ? [] : [`insert into ${schema}.lowtide_consumers as x (consumer, channel, partition, tx, n) values ${moves.join(', ')} on conflict (consumer, channel, partition) do update set tx = excluded.tx, n = excluded.n${log.identity === undefined ? ' where (x.tx, x.n) < (excluded.tx, excluded.n)' : ', fence = x.fence + 1'}`],
+      ...log.identity === undefined ? [] : [...consumers.keys()].map(consumer => belongs(schema, consumer, log.identity!)),
+      ...own === '' ? [] : [
+        `insert into ${schema}.lowtide_inbox (consumer, id, body, time, tx) select consumer, message ->> 'id', '', now(), pg_current_xact_id()::text::bigint from ${schema}.lowtide_parked where consumer in (${own}) and message ->> 'id' is not null on conflict do nothing`,
+        `update ${schema}.lowtide_parked set state = 'redrive' where consumer in (${own}) and state = 'parked' and message is not null`,
+      ],
+      copies.drop,
+    ].join(';\n')
+  }
   return E.right({
-    fetch: store.fetch,
+    unitLimit, close: guard.close,
+    fetch: asked => async () => guard.ended() === undefined ? store.fetch(asked)() : E.left(guard.ended()!),
+    left: async (channels, after) => {
+      let sum = 0
+      try { for (const cursor of cursorsOf(channels, partitions, after)) { if (guard.ended() !== undefined) return undefined; sum += Number((await log.db.fly([leftStep(identifier(log.db.schema), cursor)]))[0]!.rows[0]![0]) } } catch { return undefined }
+      return sum
+    },
     commit: unit => async () => {
+      const ended = guard.ended(), marks = unit.marks.filter(m => m.at === undefined || !isOnce(placeOf(m.at.position))) // of the others the checkpoint tells
       if (ended !== undefined) return E.left(ended)
-      if (unit.marks.length > 0) {
+      if (marks.length > 0) {
         let seen: readonly Mark[]
         try {
-          const [landed] = await db.fly([{ statement: stood, params: [unit.marks.map(m => m.consumer), unit.marks.map(m => m.id)] }])
-          seen = landed!.rows.map(([nth]) => unit.marks[Number(nth) - 1]!)
+          const [landed] = await db.fly([{ statement: stood, params: [marks.map(m => m.consumer), marks.map(m => m.id)] }])
+          seen = landed!.rows.map(([nth]) => marks[Number(nth) - 1]!)
         } catch (e) { return E.left(failureOf('look up the marks of a rebuild', e)) }
         if (seen.length > 0) return E.right({ conflict: { stale: [], broken: [], seen, fenced: [] } }) // published twice
       }
-      const committed = await store.commit({ checks: unit.checks.filter(c => c.index === undefined), writes: unit.writes, marks: [], emits: [], parks: [], unparks: [], checkpoints: [] })
-      if (E.isLeft(committed) || committed.right.conflict || unit.marks.length === 0) return E.map((): Committed => ({ marks: unit.marks }))(committed)
-      for (const { consumer } of unit.marks) consumers.add(consumer)
-      const rows = unit.marks.map(m => `(${[m.consumer, m.id, m.body, m.time].map(literal).join(', ')}, 0)`).join(', ')
-      try { await db.script(`insert into ${db.at(marks)} (consumer, id, body, time, tx) values ${rows}`) } catch (e) { return E.left(failureOf('keep the marks of a rebuild', e)) }
+      const committed = await store.commit({ checks: unit.checks.filter(c => c.index === undefined), writes: unit.writes, marks: [], emits: [], parks: [], unparks: [], checkpoints: [] }).catch((e: unknown) => E.left(isFailure(e) ? e : failureOf('write a copy', e)))
+      if (E.isLeft(committed) || committed.right.conflict) return committed
+      for (const { consumer, at } of unit.marks) { const of = consumers.get(consumer) ?? new Set(); if (at !== undefined) of.add(at.channel); consumers.set(consumer, of) }
+      if (marks.length === 0) return E.right({ marks: unit.marks })
+      const rows = marks.map(m => `(${[m.consumer, m.id, m.body, m.time].map(literal).join(', ')}, 0)`).join(', ')
+      try { await db.script(`insert into ${copies.marks} (consumer, id, body, time, tx) values ${rows}`) } catch (e) { return E.left(failureOf('keep the marks of a rebuild', e)) }
       return E.right({ marks: unit.marks })
     },
     swap: (channels, upTo) => async () => {
-      if (ended !== undefined) return E.left(ended)
-      const live = originals.map(table => db.at(table.name)), taking = locks()
-      for (const consumer of consumers) for (const channel of channels) for (let partition = 0; partition < partitions; partition++) taking.exclusive(ownershipOf(consumer, channel, partition))
-      // who writes these tables has to end first: what it emitted is seen then
-      const text = [
-        `set local lock_timeout = '${patience.lock}'`, taking.script(), `lock table ${live.join(', ')} in access exclusive mode`,
-        `do $do$ begin if ${behind(channels, upTo)} then raise exception 'behind' using errcode = 'LT002'; end if; end $do$`,
-        `set constraints all deferred`,
-        ...live.map(table => `delete from ${table}`),
-        ...originals.map(table => `insert into ${db.at(table.name)} (${columns(table)}) select ${columns(table)} from ${db.at(copyOf(table.name))}`),
-        `insert into ${schema}.lowtide_inbox select * from ${db.at(marks)} on conflict do nothing`, drop,
-      ].join('; ')
       for (let tries = 1; ; tries++) {
+        const ended = guard.ended()
+        if (ended !== undefined) return E.left(ended)
         try {
-          await db.script(text)
-          ended = failure('cannot use copies of tables that have taken the place of the live ones; ask for new ones')
-          return E.right(true)
+          held ??= { since: runtime.now(), of: consumers.size, goals: await hold(channels, upTo) }
+          if (held.of < consumers.size) { held = undefined; await guard.release(); continue } // one that took its first event meanwhile: its partitions are not locked yet
+          if (!behind(held.goals, upTo)) { await guard.end(replacement(upTo)); return E.right(true) }
+          if (runtime.now() - held.since > patience.hold) { held = undefined; await guard.release() } // an older transaction still runs: others go on meanwhile
+          await guard.pause()
+          return E.right(false)
         } catch (e) {
-          const { code, message, constraint } = refusalOf(e)
-          if (code === 'LT002') return E.right(false)
-          if (code?.startsWith('23') === true) {
-            ended = failure(`cannot put the rebuilt tables in place: ${constraint ?? ''}: ${redacted(message)}`)
-            await db.script(drop).catch(() => {}) // else the next rebuild does, a day later
-            return E.left(ended)
-          }
-          if ((code !== '55P03' && code !== '40P01') || tries === patience.tries) return E.left(failureOf('put the rebuilt tables in place', e))
-          await new Promise<void>(resolve => { runtime.after(runtime.random() * Math.min(patience.cap, patience.base * 2 ** tries), resolve) })
+          held = undefined
+          const fault = await guard.failed(e, tries)
+          if (fault !== undefined) return E.left(fault)
         }
       }
     },

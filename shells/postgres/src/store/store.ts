@@ -9,26 +9,29 @@ import type { News } from '../log/newsroom.js'
 import { discardSteps, parkedOf, parkedStep, redriveStep } from './parking.js'
 import type { Outbox } from '../log/outbox.js'
 import { positionOf } from '../log/position.js'
+import { reset } from './reset.js'
 import { shadow } from './shadow.js'
 import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from '../server/statement.js'
 
 interface Storing {
-  readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly runtime: Pick<Runtime, 'newId' | 'after' | 'random'>; readonly outbox?: Outbox | undefined
+  readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly runtime: Pick<Runtime, 'newId' | 'after' | 'random' | 'now'>; readonly outbox?: Outbox | undefined
+  /** Another database, whose log is read: `shift` is added to ids there. */
+  readonly from?: { readonly db: Pick<Database, 'fly' | 'schema'>; readonly shift: number; readonly where: string; readonly identity: string } | undefined
   told(news: News, emits: Unit['emits']): void
   readonly watch: Store['watch']
 }
 const parkedNews: News = { log: [], outcome: false, applied: false, parked: true }
 
-export const store = ({ db, shift, partitions, tables, told, watch, runtime, outbox }: Storing): Store => {
+export const store = ({ db, shift, partitions, tables, told, watch, runtime, outbox, from }: Storing): Store => {
   const schema = identifier(db.schema), known = new Map(tables.map(table => [table.name, shapeOf(table, db.at(table.name))]))
   const unknown = (name: string): Failure => failure(`cannot find table '${name}'; known: ${[...known.keys()].join(', ') || 'none'}`)
   /** An answer, or a failure of what was being done. */
   const doing = <A>(what: string, run: () => Promise<E.Either<Failure, A>>) => async (): Promise<E.Either<Failure, A>> => {
     try { return await run() } catch (e) { return E.left(isFailure(e) ? e : failureOf(what, e)) }
   }
-  const over = (shapes: (table: string) => Shape, tell: Storing['told']) => {
-    const ask = fetching(shapes), { commit, seen } = committing({ db, shift, partitions, outbox, shapes, tables, told: tell })
+  const over = (shapes: (table: string) => Shape, tell: Storing['told'], alone = false) => {
+    const ask = fetching(shapes), { commit, seen } = committing({ db, shift, partitions, outbox, shapes, tables, told: tell, alone })
     const fetch: Store['fetch'] = asked => doing('look up rows', async () => {
       const { steps, answers } = ask(asked)
       return E.right(answers(steps.length === 0 ? [] : await db.fly(steps)))
@@ -38,12 +41,14 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime, out
   const live = over(name => { const shape = known.get(name); if (shape === undefined) throw unknown(name); return shape }, told)
   const applied = statement(`select x.channel, x.partition, x.tx, x.n, (select count(*) from ${schema}.lowtide_parked p where p.consumer = $1::text) from (select null) one left join ${schema}.lowtide_consumers x on x.consumer = $1::text and x.tx > 0`)
   return {
-    fetch: live.fetch, commit: unit => doing('commit', () => live.commit(unit)), watch,
+    fetch: live.fetch, watch,
+    commit: unit => doing('commit', async () => from !== undefined && unit.emits.length > 0 ? E.left(failure(`cannot write to ${[...new Set(unit.emits.map(e => `'${e.channel}'`))].join(', ')}: this deployment only reads the log, of ${from.where}; run the handlers that send something in the deployment whose log it is`)) : live.commit(unit)),
     seen: asked => doing('look up what was handled', async () => E.right(asked.length === 0 ? [] : await live.seen(asked))),
     applied: consumer => doing(`see how far '${consumer}' is`, async () => {
       const [{ rows }] = await db.fly([{ statement: applied, params: [consumer] }]) as [Awaited<ReturnType<Database['fly']>>[number]]
       return E.right({ parked: Number(rows[0]![4]), upTo: rows.flatMap(([channel, partition, tx, n]) => channel === null ? [] : [{ channel: channel!, partition: partition!, position: positionOf({ tx: Number(tx), n: Number(n) }) }]) })
     }),
+    ...from === undefined && { reset: ((consumer, to, how) => doing(`reset '${consumer.name}'`, () => reset(db, shift, partitions, consumer, to, how))) satisfies Store['reset'] },
     parked: filter => doing('list what is parked', async () => E.right((await db.fly([parkedStep(schema, filter)]))[0]!.rows.map(parkedOf))),
     unpark: (id, how) => doing(`${how} '${id}'`, async () => {
       const [row] = (await db.fly(how === 'redrive' ? [redriveStep(schema, id)] : discardSteps(schema, id)))[0]!.rows
@@ -54,11 +59,11 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime, out
     }),
     history: (channels, after, limit) => doing('read the history', async () => {
       const cursors = cursorsOf(channels, partitions, after)
-      return E.right(historyOf(cursors, (await db.fly([historyStep(schema, shift, cursors, limit)]))[0]!))
+      return E.right(historyOf(cursors, (await (from?.db ?? db).fly([historyStep(identifier((from?.db ?? db).schema), from?.shift ?? shift, cursors, limit)]))[0]!))
     }),
     shadow: originals => doing('copy tables', async () => {
       const missing = originals.find(({ name }) => !known.has(name))
-      return missing ? E.left(unknown(missing.name)) : shadow({ db, partitions, runtime, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}), unknown })
+      return missing ? E.left(unknown(missing.name)) : shadow({ db, partitions, runtime, log: { db: from?.db ?? db, identity: from?.identity }, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}, true), unknown })
     }),
   }
 }

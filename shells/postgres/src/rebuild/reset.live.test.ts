@@ -1,0 +1,80 @@
+import type { Store } from '@lowtide/core'
+import { system, planOf, deployment } from '@lowtide/run'
+import { testServer } from '@lowtide/servers'
+import { left, right, until } from '@lowtide/testing'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { postgres } from '../postgres.js'
+import { type Place, compared, inPlace, projected } from './fixture.js'
+import { Add, add, functions, summing } from './functions/fixture.js'
+
+const test = suite('a reset')
+const server = await testServer()
+test.after(() => server.stop())
+const how = { back: true, force: false, dry: false }
+/** A store as an operator opens it, beside whatever runs. */
+const inDatabase = (run: (place: Place, reset: (to: string, o?: Partial<typeof how>) => ReturnType<NonNullable<Store['reset']>>) => Promise<void>) => inPlace(() => server.url, async place => {
+  const d = deployment({ name: 'sums', functions: [functions], shell: postgres({ url: place.url, connections: 2 }), processes: { all: [add, summing] }, options: { partitions: 4 } }), plan = planOf(d, system)
+  const opened = await right(d.shell.open({ ...plan, consumers: [] }))
+  try { await run(place, (to, o) => opened.store.reset!(plan.consumers.find(c => c.name === 'summing')!, to, { ...how, ...o })) } finally { await opened.close() }
+})
+const send = async (place: Place, ...ns: readonly number[]): Promise<void> => {
+  const app = await place.app()
+  for (const n of ns) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))
+  await app.close()
+}
+const same = async (place: Place): Promise<void> => { await projected(place); for (const [table, [rows, log]] of Object.entries(await compared(place))) assert.equal(rows, log, table) }
+const emptied = ({ sql }: Place): Promise<unknown> => sql('truncate lowtide.sums, lowtide.entries')
+
+test('to the start lets all come again, also what has a mark', inDatabase(async (place, reset) => {
+  await send(place, 1, 2, 3)
+  await place.sql(`insert into lowtide.lowtide_inbox (consumer, id, body, time, tx) select 'summing', message ->> 'id', '', now(), 1 from lowtide.lowtide_log where channel = 'sum-events'`)
+  const told = (moved: readonly { readonly messages: number; readonly position: string }[]) => [moved.length, moved.reduce((sum, m) => sum + m.messages, 0), new Set(moved.map(m => m.position)).size]
+  assert.equal(told(await right(reset('start', { dry: true }))), [4, 3, 1])
+  assert.equal(await place.sql(`select count(*)::int as n from lowtide.lowtide_inbox where consumer = 'summing'`), [{ n: 3 }], 'dry changes nothing')
+  await emptied(place)
+  assert.equal(told(await right(reset('start'))), [4, 3, 1])
+  assert.equal(await place.sql(`select count(*)::int as n from lowtide.lowtide_inbox where consumer = 'summing'`), [{ n: 0 }])
+  await place.child('worker')
+  await same(place)
+}))
+
+test('to the end, or to a position, passes over what stands before', inDatabase(async (place, reset) => {
+  await send(place, 1, 2)
+  const front = await place.app('front')
+  const worker = await place.child('worker')
+  await worker.kill()
+  const place3 = async (): Promise<string> => String((await place.sql(`select tx || '.' || n as x from lowtide.lowtide_log where channel = 'sum-events' order by tx desc, n desc limit 1`))[0]!['x'])
+  await right(reset('end', { back: false }))
+  await place.child('worker')
+  await right(front.send(Add({ key: 'a', n: 3, entry: 'a3' }), { wait: 'projected' }))
+  assert.equal(await place.sql('select n::int from lowtide.sums'), [{ n: 6 }])
+  await right(reset(await place3(), { force: true, back: false }))
+  assert.match((await left(reset('1.x', { force: true }))).failure, "expected 'start', 'end' or a position such as 1234.0, found '1.x'; nothing was changed")
+  await same(place)
+}))
+
+test('is refused while a process runs it; with force that is fenced, and goes on from there', inDatabase(async (place, reset) => {
+  const app = await place.app('front')
+  await place.child('worker')
+  for (const n of [1, 2]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))
+  assert.match((await left(reset('start'))).failure, /^\[postgres\] cannot reset 'summing': expected that no process runs it, found [0-9a-f-]+; stop those that do, or use --force/)
+  const fences = async (): Promise<number> => Number((await place.sql(`select sum(fence) as n from lowtide.lowtide_consumers where consumer = 'summing'`))[0]!['n']), before = await fences()
+  await emptied(place)
+  await right(reset('start', { force: true }))
+  assert.ok(await fences() >= before + 4)
+  await until('the rows to be there again', 20_000, async () => (await place.sql('select n::int from lowtide.sums'))[0]?.['n'] === 3)
+  await right(app.send(Add({ key: 'a', n: 3, entry: 'a3' }), { wait: 'projected' }))
+  await same(place)
+}))
+
+test('back is refused for who sends, and while something is parked', inDatabase(async (place, reset) => {
+  const front = await place.app('front'), worker = await place.child('worker', { POISON: 'a2' })
+  for (const n of [1, 2]) await right(front.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'handled' }))
+  await until('a message to be parked', 20_000, async () => (await right(front.parked.list())).length === 1)
+  await worker.kill()
+  assert.match((await left(reset('start', { back: false, force: true }))).failure, 'only a projector can go back')
+  assert.match((await left(reset('start', { force: true }))).failure, 'expected that nothing of it is parked, found 1 messages')
+}))
+
+test.run()

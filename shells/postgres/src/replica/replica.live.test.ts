@@ -1,0 +1,132 @@
+// time limit: 180 s
+import { accept, channel, command, commandHandler, event } from '@lowtide/core'
+import { deployment, planOf, run, system } from '@lowtide/run'
+import { testServer } from '@lowtide/servers'
+import { left, right, until } from '@lowtide/testing'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import pg from 'pg'
+import { z } from 'zod'
+import { type Place, inPlace, projected, writing } from '../rebuild/fixture.js'
+import { Add } from '../rebuild/functions/fixture.js'
+import { type Replica, type Told, deploymentOf, replica, replicaOf, shellOf } from './fixture.js'
+import { mirror, mirrored } from './functions/fixture.js'
+
+const test = suite('a replica')
+const server = await testServer()
+test.after(() => server.stop())
+const beside = (run: (place: Place, copy: Replica) => Promise<void>) => inPlace(() => server.url, async place => {
+  const copy = await replica(server.url, place.url)
+  try { await run(place, copy) } finally { await copy.close() }
+})
+const rows = async ({ sql }: Pick<Place, 'sql'>, table: string): Promise<unknown> => (await sql(`select coalesce(json_agg(json_build_array(key, n, last) order by key), '[]') as x from ${table}`))[0]!['x']
+/** Until the copy says what the live rows say, and no longer than that takes. */
+const same = async (place: Pick<Place, 'sql'>, copy: Replica): Promise<void> => {
+  const live = await rows(place, 'lowtide.sums')
+  await until('the copy to have caught up', 20_000, async () => JSON.stringify(await rows(copy, 'copies.mirrors')) === JSON.stringify(live)).catch(() => {})
+  assert.equal(await rows(copy, 'copies.mirrors'), live)
+}
+const refused = async (told: Told): Promise<string> => {
+  try { await (await replicaOf(told)).close() } catch (e) { return (e as Error).message }
+  return 'it starts'
+}
+
+test('equals the live rows of the source after one of two processes was killed in the middle, while others write', beside(async (place, copy) => {
+  const app = await place.app('front')
+  await place.child('worker')
+  const writers = writing(app, 6), dying = await copy.child({ DIE_AT: '120' })
+  await copy.child()
+  assert.is(await dying.ended(), 'SIGKILL')
+  const [{ n }] = await copy.sql(`select coalesce(sum(tx), 0)::text as n from copies.lowtide_consumers`) as [{ n: string }]
+  const again = await copy.child()
+  await until('those that are left to go on', 20_000, async () => String((await copy.sql(`select coalesce(sum(tx), 0)::text as n from copies.lowtide_consumers`))[0]!['n']) !== n)
+  await again.kill()
+  const sent = await writers.stop()
+  await projected(place)
+  assert.ok(Math.min(...sent) > 20, String(sent))
+  await same(place, copy)
+  assert.equal(await copy.sql(`select count(*)::int as n from copies.lowtide_inbox`), [{ n: 0 }], 'the checkpoints tell, in the transaction of the rows')
+  assert.equal(await place.sql(`select consumer from lowtide.lowtide_consumers where consumer = 'mirror'`), [], 'nothing of it stands in the source')
+}))
+
+test('answers queries from its own tables, needs to do no more than select in the source, and is rebuilt from its log', beside(async (place, copy) => {
+  const app = await place.app(), role = `reader_${process.pid}`, url = new URL(place.url)
+  for (const n of [1, 2, 3]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))
+  await place.sql(`create role ${role} login password 'reads'`)
+  await place.sql(`grant usage on schema lowtide to ${role}`)
+  await place.sql(`grant select on lowtide.lowtide_log, lowtide.lowtide_meta, lowtide.lowtide_migrations to ${role}`)
+  try {
+    url.username = role
+    url.password = 'reads'
+    const reader = await replicaOf({ ...copy.told, from: url.href })
+    try {
+      await same(place, copy)
+      assert.is(await right(reader.query(mirrored, { key: 'a' })), 6)
+      await copy.sql(`update copies.mirrors set n = 7`)
+      assert.is(await right(reader.rebuild(mirror)), 3)
+      assert.is(await right(reader.query(mirrored, { key: 'a' })), 6)
+      await right(app.send(Add({ key: 'a', n: 4, entry: 'a4' }), { wait: 'projected' }))
+      await same(place, copy)
+    } finally { await reader.close() }
+  } finally { await place.sql(`drop owned by ${role}`); await place.sql(`drop role ${role}`) }
+}))
+
+test('of a source that was restored to an earlier time is refused, with the command that makes it anew; that works, and it goes on', beside(async (place, copy) => {
+  const worker = await place.child('worker'), front = await place.app('front'), restored = `restored_${process.pid}`, url = new URL(place.url)
+  url.pathname = `/${restored}`
+  for (const n of [1, 2]) await right(front.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))
+  await front.close()
+  await worker.kill()
+  const plain = new pg.Client({ connectionString: server.url })
+  await plain.connect()
+  try {
+    const [{ name }] = await place.sql('select current_database() as name') as [{ name: string }]
+    await until('a copy of the files of the database', 20_000, () => plain.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`).then(() => plain.query(`create database ${restored} template ${name}`)).then(() => true, () => false))
+    const app = await place.app()
+    for (const n of [3, 4]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))
+    const first = await copy.child()
+    await same(place, copy)
+    await first.kill()
+    const told = { ...copy.told, from: url.href }
+    assert.match(await refused(told), /expected the message at sum-events\/\d\/\d+\.\d+, the last that 'mirror' has handled, found none: the source was restored from a backup, or lost its last transactions in a failover, so the copy may hold what is no longer so; make it anew: lowtide consumers rebuild mirror$/)
+    assert.equal(await rows(copy, 'copies.mirrors'), [['a', 10, 'a4']])
+
+    const operator = await replicaOf(told, 'front')
+    assert.is(await right(operator.rebuild(mirror)), 2)
+    await operator.close()
+    assert.equal(await rows(copy, 'copies.mirrors'), [['a', 3, 'a2']])
+    const now = await replicaOf(told)
+    await now.close()
+    await copy.sql(`update copies.lowtide_meta set value = '1/0/lowtide' where key = 'source of mirror'`)
+    assert.match(await refused(told), /expected the log that 'mirror' has read so far \(1\/0\/lowtide: system identifier, shift, schema\), found another \(\d+\/0\/lowtide\): .*lowtide consumers rebuild mirror$/)
+  } finally { await plain.query(`drop database if exists ${restored} with (force)`); await plain.end() }
+}))
+
+test('of a log with another number of partitions, or none, is refused', beside(async (place, copy) => {
+  await place.sql(`update lowtide.lowtide_meta set value = '7' where key = 'partitions'`)
+  assert.match(await refused(copy.told), 'expected 7 partitions')
+  await place.sql(`drop table lowtide.lowtide_log`)
+  assert.match(await refused(copy.told), 'lowtide_log')
+}))
+
+test('tells how far it is behind the source', beside(async (place, copy) => {
+  const app = await place.app()
+  for (const n of [1, 2, 3]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))
+  const behind = async (): Promise<number> => ((await right(shellOf(copy.told).verbs!.find(verb => verb.name === 'status')!.run(planOf(deploymentOf(copy.told), system), new Set()))).data as { readonly lags: readonly { readonly messages: number }[] }).lags.reduce((sum, { messages }) => sum + messages, 0)
+  assert.is(await behind(), 3)
+  await copy.child()
+  await same(place, copy)
+  await until('the end of the log', 10_000, async () => await behind() === 0)
+}))
+
+test('sends nothing, and says where to', beside(async (_place, copy) => {
+  const Ask = command('Ask', { channel: channel('asked'), key: d => d.key, schema: z.object({ key: z.string() }) }), Asked = event('Asked', { channel: channel('asked-events', { external: true }), key: d => d.key, schema: z.object({ key: z.string() }) })
+  const ask = commandHandler({ meta: { name: 'ask', in: Ask, out: [Asked] }, operate: (_ctx, { data }) => accept(Asked(data)), write: { Asked: () => [] } })
+  const d = deployment({ functions: [{ mirror, ask }], shell: shellOf(copy.told), processes: { front: [], worker: [mirror, ask] }, options: { partitions: 4, retries: 0 } })
+  for (const [only, text] of [['front', /cannot publish to 'asked': expected a channel of this deployment, found one that it only reads, from schema 'lowtide' at /], [undefined, /cannot write to 'asked-events': this deployment only reads the log, of schema 'lowtide' at /]] as const) {
+    const app = await run(d, { only, signals: false, runtime: { ...system, log: () => {} } })
+    try { assert.match((await left(app.send(Ask({ key: 'a' }), { timeout: 5_000 }))).message, text) } finally { await app.close() }
+  }
+}))
+
+test.run()

@@ -1,0 +1,93 @@
+import type { Failure, Runtime } from '@lowtide/core'
+import * as E from 'fp-ts/lib/Either.js'
+import type pg from 'pg'
+import { type Database, bounded } from '../server/database.js'
+import { failure, failureOf, redacted, refusalOf } from '../server/failure.js'
+import { type Copies, sweep } from './copies.js'
+
+/**
+ * Who waits for a table lets nobody else pass meanwhile: short waits, and pauses in between that grow. `hold`: milliseconds for which those who write the
+ * tables wait at most, until the last of the log is read; `idle`: for which the server lets them wait for a process that says nothing more.
+ */
+export const patience = { lock: '2s', tries: 10, base: 100, cap: 3_000, hold: 5_000, idle: '30s' } as const
+interface Guarding { readonly db: Database; readonly runtime: Pick<Runtime, 'after' | 'random'>; readonly doing: string; readonly locks: readonly number[]; readonly copies: Copies }
+/** The transaction in which a rebuild lives. It has no id and no snapshot until its end, so it holds nobody back. */
+export interface Guard {
+  /** Why it is over. */
+  ended(): Failure | undefined
+  /** Runs these, whose locks stay. */
+  hold(statements: readonly string[]): Promise<void>
+  /** Lets go of what `hold` has locked. */
+  release(): Promise<void>
+  /** Runs this behind what is held, and commits. */
+  end(text: string): Promise<void>
+  /** After an error: what to answer, or nothing where it is worth another try. */
+  failed(e: unknown, tries: number): Promise<Failure | undefined>
+  pause(): Promise<void>
+  /** Safe twice; removes the copies, unless they have been taken. */
+  close(): Promise<void>
+}
+const over = 'cannot use copies of tables that have taken the place of the live ones; ask for new ones'
+/** Those of the session are for statements that a plan is kept of. */
+const planning = ['seqscan', 'hashjoin', 'mergejoin'].map(way => `set local enable_${way} = on`).join('; ')
+
+export const guarding = async ({ db, runtime, doing, locks, copies }: Guarding): Promise<E.Either<Failure, Guard>> => {
+  let client: pg.Client, ended: Failure | undefined, swapping = false, closing: Promise<void> | undefined
+  try { client = await db.own() } catch (e) { return E.left(failureOf(doing, e)) }
+  const gone = (): void => { ended ??= { ...failure(`cannot ${doing}: its connection to the server broke${swapping ? ' while the tables changed places' : '; nothing was changed'}, run it again`), retry: true } }
+  client.on('end', gone)
+  const finish = async (): Promise<void> => { client.off('end', gone); await client.end().catch(() => {}) }
+  try {
+    await client.query(`begin; set local statement_timeout = 0; set local lock_timeout = '5s'; ${sweep(db.schema)}; commit`)
+    await client.query(`begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; ${bounded(0, true)}`)
+    const { rows } = await client.query<{ readonly lock: string; readonly ok: boolean }>(`select u.h::text as lock, pg_try_advisory_xact_lock(u.h) as ok from unnest($1::bigint[]) u(h)`, [[...locks].sort((a, b) => a - b)])
+    const taken = rows.filter(({ ok }) => !ok).map(({ lock }) => lock)
+    if (taken.length > 0) {
+      const { rows: [by] } = await client.query<{ readonly pid: number; readonly since: string }>(`select a.pid, date_trunc('second', a.xact_start)::text as since from pg_locks l join pg_stat_activity a on a.pid = l.pid
+        where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.pid <> pg_backend_pid() and l.database = (select oid from pg_database where datname = current_database()) and (l.classid::bigint << 32) | l.objid::bigint = any($1::bigint[]) limit 1`, [taken])
+      await finish()
+      return E.left(failure(`cannot ${doing}: expected that nobody rebuilds the same tables, found one who does${by === undefined ? '; run it again' : `, since ${by.since}; wait for it, or end it: select pg_terminate_backend(${by.pid})`}`))
+    }
+    await db.script(copies.create)
+  } catch (e) { await finish(); return E.left(failureOf(`${doing}: copy the tables`, e)) }
+
+  let holding = false, analyzed = false
+  const release = async (): Promise<void> => { if (holding) { holding = false; await client.query('rollback to savepoint held') } }
+  const drop = async (): Promise<void> => { await db.script(copies.drop).catch(() => {}) } // else the next rebuild does
+  return E.right({
+    ended: () => ended, release,
+    hold: async statements => {
+      if (!analyzed) { analyzed = true; await db.script(copies.analyze) } // before anybody has to wait for it
+      holding = true
+      await client.query(`savepoint held; set local lock_timeout = '${patience.lock}'; set local idle_in_transaction_session_timeout = '${patience.idle}'; ${statements.join('; ')}`)
+    },
+    end: async text => {
+      swapping = true
+      await client.query(`${planning}; set local work_mem = '64MB'; ${text}; set constraints all immediate; commit`)
+      ended = failure(over)
+      await finish()
+    },
+    failed: async (e, tries) => {
+      const { code, message, constraint } = refusalOf(e)
+      if (ended !== undefined) return ended
+      if (code?.startsWith('23') === true) {
+        ended = failure(`cannot put the rebuilt tables in place: ${constraint ?? ''}: ${redacted(message)}`)
+        await finish()
+        await drop()
+        return ended
+      }
+      swapping = false
+      try { await release() } catch { gone(); return ended }
+      if ((code !== '55P03' && code !== '40P01') || tries === patience.tries) return failureOf('put the rebuilt tables in place', e)
+      await new Promise<void>(resolve => { runtime.after(runtime.random() * Math.min(patience.cap, patience.base * 2 ** tries), resolve) })
+      return undefined
+    },
+    pause: () => new Promise(resolve => { runtime.after(10, resolve) }),
+    close: () => closing ??= (async () => {
+      const mine = ended === undefined
+      ended ??= failure(`cannot ${doing}: it was ended`)
+      await finish()
+      if (mine) await drop()
+    })(),
+  })
+}
