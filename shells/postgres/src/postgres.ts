@@ -41,9 +41,9 @@ export const postgres = ({ url, schema = 'lowtide', connections = 10, lockTimeou
       const keeper = database({ ...access, connections: 1 }, text => runtime.log('warn', text))
       const { shift, partitions } = inspected.right, news = newsroom({ db, runtime, options }), log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch })
       let closing: Promise<void> | undefined
+      const kept = store({ db, shift, partitions, tables, runtime, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } })
       return E.right({
-        transport: log,
-        store: store({ db, shift, partitions, tables, runtime, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
+        transport: log, store: kept, within: kept.within,
         drain: () => Promise.resolve(), // all of it is on disk: another process goes on
         close: () => closing ??= log.close().then(() => news.close()).then(() => Promise.all([keeper.close(), db.close()])).then(() => {}),
       })
