@@ -9,6 +9,7 @@ import { cursorsOf, historyOf, historyStep } from './history.js'
 import type { News } from '../log/newsroom.js'
 import { discardSteps, parkedOf, parkedStep, redriveStep } from './parking.js'
 import { positionOf } from '../log/position.js'
+import { sharedAmong } from './shared.js'
 import { shadow } from './shadow.js'
 import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from '../server/statement.js'
@@ -67,6 +68,8 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime }: S
     }),
     shadow: originals => doing('copy tables', async () => {
       const missing = originals.find(({ name }) => !known.has(name))
+      const theirs = missing ? [] : await sharedAmong(db, originals)
+      if (theirs.length > 0) return E.left(failure(`cannot make the tables ${theirs.join(', ')} anew: others made them, and have rows and columns there that no event has; write a table of your own by the projector, and rebuild that`))
       return missing ? E.left(unknown(missing.name)) : shadow({ db, partitions, runtime, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}), unknown })
     }),
   }
