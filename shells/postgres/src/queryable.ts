@@ -13,11 +13,12 @@ export interface QueryableOptions {
   /** Milliseconds after which a statement is given up, and a connection that does not answer; default 30,000. */
   readonly answerTimeout?: number
 }
-/** One read only transaction: all its queries see the same rows. */
+/** What answers SQL that only reads. */
 export interface Queryable { query<R extends object = { readonly [column: string]: unknown }>(text: string, values?: readonly unknown[]): TaskEither<Failure, R[]> }
-export interface Queries {
-  /** What a port's `ask` is bound to: each ask is a transaction of its own. */
-  ask<A, B>(run: (db: Queryable) => (args: A) => TaskEither<Failure, B>): (args: A) => TaskEither<Failure, B>
+/** A query is a transaction of its own. */
+export interface Queries extends Queryable {
+  /** Several in one transaction: all of them see the same rows. */
+  together<A>(run: (db: Queryable) => TaskEither<Failure, A>): TaskEither<Failure, A>
   /** Safe twice. Not needed where the process ends: connections that nobody uses keep it from nothing. */
   close(): Promise<void>
 }
@@ -27,7 +28,7 @@ export interface Queries {
  *
  * @example
  * const reading = queryable({ url })
- * ports: { stock: { ask: reading.ask(({ query }) => ({ sku }) => query('select warehouse, pieces from stock where sku = $1', [sku])) } }
+ * ports: { stock: { ask: ({ sku }) => reading.query<{ pieces: number }>('select pieces from stock where sku = $1', [sku]) } }
  */
 export const queryable = ({ url, connections = 2, answerTimeout = 30_000 }: QueryableOptions): Queries => {
   const wrong = malformed(url), timeout = Math.ceil(answerTimeout), doing = 'ask by SQL of your own'
@@ -41,36 +42,37 @@ export const queryable = ({ url, connections = 2, answerTimeout = 30_000 }: Quer
     const found = failureOf(doing, e)
     return { ...found, failure: secretless(url, found.failure) }
   }
-  return {
-    ask: run => args => async () => {
-      if (pool === undefined) return E.left(wrong!)
-      if (closing) return E.left(failure(`cannot ${doing}: it is closed`))
-      let client: pg.PoolClient
-      try { client = await pool.connect() } catch (e) { return E.left(unreachable(url, doing, e)) }
-      let broken = true, timer: NodeJS.Timeout | undefined
-      const late = new Promise<never>((_, reject) => { timer = setTimeout(() => reject(new Error(`no answer within ${answerTimeout} ms`)), timeout + 1_000) })
-      try {
-        const asked = async () => {
-          if (!ready.has(client)) await client.query(`set default_transaction_read_only = on; set statement_timeout = ${timeout}; set idle_in_transaction_session_timeout = ${timeout}`) // read only also if somebody ends the transaction
-          ready.add(client)
-          await client.query('begin isolation level repeatable read, read only')
-          const answer = await run({
-            // extended: a text of several statements is refused
-            query: <R extends object>(text: string, values: readonly unknown[] = []) => async () => {
-              try { return E.right((await client.query<R>({ text, values: [...values], queryMode: 'extended' } as pg.QueryConfig)).rows) } catch (e) { return E.left(refused(e)) }
-            },
-          })(args)()
-          await client.query('rollback')
-          return answer
-        }
-        const answer = await Promise.race([asked(), late])
-        broken = false
+  const together: Queries['together'] = run => async () => {
+    if (pool === undefined) return E.left(wrong!)
+    if (closing) return E.left(failure(`cannot ${doing}: it is closed`))
+    let client: pg.PoolClient
+    try { client = await pool.connect() } catch (e) { return E.left(unreachable(url, doing, e)) }
+    let broken = true, timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => { timer = setTimeout(() => reject(new Error(`no answer within ${answerTimeout} ms`)), timeout + 1_000) })
+    try {
+      const asked = async () => {
+        if (!ready.has(client)) await client.query(`set default_transaction_read_only = on; set statement_timeout = ${timeout}; set idle_in_transaction_session_timeout = ${timeout}`) // read only also if somebody ends the transaction
+        ready.add(client)
+        await client.query('begin isolation level repeatable read, read only')
+        const answer = await run({
+          // extended: a text of several statements is refused
+          query: <R extends object>(text: string, values: readonly unknown[] = []) => async () => {
+            try { return E.right((await client.query<R>({ text, values: [...values], queryMode: 'extended' } as pg.QueryConfig)).rows) } catch (e) { return E.left(refused(e)) }
+          },
+        })()
+        await client.query('rollback')
         return answer
-      } catch (e) { return E.left(refused(e)) } finally {
-        clearTimeout(timer)
-        client.release(broken)
       }
-    },
+      const answer = await Promise.race([asked(), late])
+      broken = false
+      return answer
+    } catch (e) { return E.left(refused(e)) } finally {
+      clearTimeout(timer)
+      client.release(broken)
+    }
+  }
+  return {
+    together, query: (text, values) => together(({ query }) => query(text, values)),
     close: () => closing ??= pool ? pool.end() : Promise.resolve(),
   }
 }
