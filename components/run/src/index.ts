@@ -6,3 +6,5 @@ export type { AnyApp, App, Description, Deployment, Functions } from './deployme
 export { nearest } from './wiring.js'
 export type { AnyDeployment } from './wiring.js'
 export type { Caller, Front, Gone, Intake, NotHandled, Sending } from './front.js'
+export { isTraceparent } from './observe.js'
+export type { Answered, Attempt, Attempted, Observe } from './observe.js'
