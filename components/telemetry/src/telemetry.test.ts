@@ -19,7 +19,7 @@ const world = async (fronts: Parameters<typeof parcelsOf>[1] = []) => {
   return { ...kit, app }
 }
 const sorted = (spans: readonly Told[]): readonly string[] => spans.map(s => `${s.kind} ${s.name} ${String(s.attributes['messaging.consumer.group.name'] ?? '')}`.trim()).toSorted()
-const whole = ['CONSUMER process label-commands label', 'CONSUMER process mail effect-mail', 'CONSUMER process parcel-commands ship', 'CONSUMER process parcel-events notify', 'CONSUMER process parcel-events view', 'PRODUCER send parcel-commands']
+const whole = ['CONSUMER process effect-mail effect-mail', 'CONSUMER process label-commands label', 'CONSUMER process parcel-commands ship', 'CONSUMER process parcel-events notify', 'CONSUMER process parcel-events view', 'PRODUCER send parcel-commands']
 
 test('one trace goes from the caller over handler, projector and policy to the effect', async () => {
   const { app, spans, tracer } = await world(), outer = tracer.startSpan('checkout')
@@ -96,6 +96,7 @@ test('it counts what was sent, consumed, how long it took, and what is under way
 test('a caller that is refused is told of on its span', async () => {
   const { app, spans } = await world()
   await app.send(Ship({ parcel: 'a', note: 5 } as never))()
+  await until('its end', 5_000, () => spans().length > 0)
   assert.equal(spans().map(s => [s.name, s.error, s.attributes['error.type']]), [['send parcel-commands', true, 'invalid']])
 })
 
