@@ -3,6 +3,9 @@ import { memory } from '@lowtide/memory'
 import { run, system } from '@lowtide/run'
 import { right, until } from '@lowtide/testing'
 import { context, trace } from '@opentelemetry/api'
+import { once } from 'node:events'
+import { Server } from 'node:http'
+import { connect } from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Ship, type Told, parcelsOf, sdk } from './fixture.js'
@@ -42,6 +45,29 @@ test('a request to the front hands its trace on, and each of those that come tog
   const sends = spans().filter(s => s.name.startsWith('send'))
   assert.equal(sends.map(s => s.trace).toSorted(), traces)
   assert.ok(sends.every(s => s.parent === 'f'.repeat(16) && typeof s.attributes['messaging.message.id'] === 'string'))
+})
+
+test('requests that come together have each the span of its own server as parent, where HTTP is traced too', async () => {
+  let url = ''
+  const { spans, tracer } = await world([graphql({ typeDefs, port: 0, listening: at => { url = at } })]), { emit } = Server.prototype, served: string[] = []
+  Server.prototype.emit = function (this: Server, event: string, ...args: unknown[]) { // as the instrumentation of HTTP does it
+    if (event !== 'request') return Reflect.apply(emit, this, [event, ...args]) as boolean
+    const span = tracer.startSpan('POST'), within = trace.setSpan(context.active(), span)
+    served.push(span.spanContext().spanId)
+    for (const one of args) context.bind(within, one)
+    return context.with(within, () => Reflect.apply(emit, this, [event, ...args]) as boolean)
+  }
+  try {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1'), ended = once(socket, 'close')
+    socket.resume()
+    socket.end(['a', 'b', 'c'].map((id, i) => { // in one packet, so in one turn
+      const body = JSON.stringify({ query: `mutation { Ship(parcel: "${id}", note: "n") { id } }` })
+      return `POST /graphql HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n${i === 2 ? 'connection: close\r\n' : ''}\r\n${body}`
+    }).join(''))
+    await ended
+  } finally { Server.prototype.emit = emit }
+  assert.is(served.length, 3)
+  assert.equal(spans().filter(s => s.name.startsWith('send')).map(s => s.parent).toSorted(), served.toSorted())
 })
 
 test('who gives a traceparent means it, unless the active span belongs to its trace', async () => {
