@@ -44,7 +44,7 @@ const answerOf = (answer: E.Either<NotHandled, unknown>, outcome: Outcome | unde
 
 /** The wrappers of a process. Without `observe` they give back what they are given. */
 export const observing = ({ sending, executing, publishing }: Observe, runtime: Pick<Runtime, 'log'>) => {
-  const sinks = new WeakMap<Job, { readonly attempt: Attempt; readonly ended: Attempted[] }>(), tried = new WeakMap<Job, number>()
+  const sinks = new Map<Job, { readonly attempt: Attempt; readonly ended: Attempted[] }>(), tried = new WeakMap<Job, number>()
   let warned = false
   const fault = (e: unknown): void => { if (!warned) runtime.log('warn', `what observes this process is broken, and this is told once: ${e instanceof Error ? e.message : String(e)}`); warned = true }
   /** The work and its result are the same whatever the wrapper does. */
@@ -74,14 +74,14 @@ export const observing = ({ sending, executing, publishing }: Observe, runtime: 
         batch.push(attempt)
         sinks.set(job, { attempt, ended })
       }
-      return batch.length === 0 ? execute(jobs, admit) : around(run => executing(batch, run), () => execute(jobs, admit), () => ended)
+      return batch.length === 0 ? execute(jobs, admit) : around(run => executing(batch, run), () => execute(jobs, admit).finally(() => { for (const job of jobs) if (sinks.get(job)?.ended === ended) sinks.delete(job) }), () => ended)
     },
     /** What lanes tell before they go on; absent where nobody wants to know. */
     settling: executing && ((job, result) => {
       const sink = sinks.get(job)
       if (sink === undefined) return
       sinks.delete(job)
-      tried.set(job, sink.attempt.before + 1)
+      if (E.isLeft(result)) tried.set(job, sink.attempt.before + 1)
       sink.ended.push({ ...sink.attempt, ...endOf(job, result), conflicts: job.losses })
     }) satisfies Settling | undefined,
 
