@@ -19,6 +19,7 @@ const inward = [
   { of: 'components/conformance', may: ['components/core', 'components/run', 'components/testing'], inTests: [] },
   { of: 'components/graphql', may: ['components/core', 'components/run'], inTests: ['components/', 'shells/memory'] },
   { of: 'components/cli', may: ['components/core', 'components/run'], inTests: ['components/', 'shells/memory'] },
+  { of: 'components/telemetry', may: ['components/core', 'components/run'], inTests: ['components/', 'shells/'] },
   { of: 'components/', may: ['components/core'], inTests: ['components/'] },
   { of: 'shells/', may: ['components/core'], inTests: ['components/'] },
   { of: 'projects/', may: ['functions/', 'components/', 'shells/'], inTests: [] },

@@ -8,14 +8,14 @@ import { type Named, sourceOf } from './names.js'
 import type { Identity } from './options.js'
 
 /** What a request brings to the resolvers. */
-export interface Asking { readonly who: Identity; readonly key: string | undefined; readonly gone: Gone }
+export interface Asking { readonly who: Identity; readonly key: string | undefined; /** The trace that the request belongs to. */ readonly traceparent: string | undefined; readonly gone: Gone }
 interface Context { readonly asking: Asking }
 type Resolve = GraphQLFieldResolver<unknown, Context, { readonly [name: string]: unknown }, unknown>
 
 /** From a request with an idempotency key: a hash of (tenant, actor, response path, key), so that keys of different users never meet. */
 const commandId = ({ who, key }: Asking, info: GraphQLResolveInfo): string | undefined =>
   key === undefined ? undefined : idOf('request', JSON.stringify([who.tenant ?? null, who.actor ?? null, responsePathAsArray(info.path), key]))
-const callerOf = ({ who, gone }: Asking, id?: string): Caller => ({ id, actor: who.actor, tenant: who.tenant, signal: gone })
+const callerOf = ({ who, traceparent, gone }: Asking, id?: string): Caller => ({ id, actor: who.actor, tenant: who.tenant, traceparent, signal: gone })
 
 const mutation = (intake: Intake, type: AnyType, resolver: AnyResolver | undefined, mask: Mask): Resolve => resolver
   ? async (_, data, { asking }, info) => {

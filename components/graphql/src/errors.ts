@@ -15,7 +15,7 @@ export type Mask = (code: string, error: unknown, rest?: GraphQLErrorExtensions)
 const shown: { readonly [code: string]: string } = { unauthenticated: 'who asks could not be told', failed: 'this could not be handled', 'projection-parked': 'this was handled, and what it changed cannot be read yet', unavailable: 'this cannot be handled now; send it again', busy: 'too much is asked of this service now; send it again', 'too-old': 'this was sent too long ago', internal: 'something went wrong in here' }
 export const masking = (runtime: Pick<Runtime, 'log' | 'newId'>, production: boolean): Mask => (code, error, rest = {}) => {
   const id = runtime.newId(), text = error instanceof Error ? error.stack ?? error.message : String(error), head = text.split('\n', 1)[0]!
-  runtime.log(code === 'busy' || code === 'too-old' ? 'info' : 'error', `[graphql] ${code}, error ${id}: ${cut(head)}`, { id, error: text })
+  runtime.log(code === 'busy' || code === 'too-old' ? 'info' : 'error', `[graphql] ${code}, error ${id}: ${cut(head)}`, { id, ...(rest['commandId'] !== undefined && { correlationid: rest['commandId'] }), error: text })
   return failure(code, production ? `${shown[code] ?? shown['internal']}; the log has it under the error's id` : head, { ...rest, id })
 }
 

@@ -1,6 +1,7 @@
-import type { Gone, Intake } from '@lowtide/run'
+import { type Gone, type Intake, isTraceparent } from '@lowtide/run'
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import type { GraphQLParams, Plugin, YogaServerInstance } from 'graphql-yoga'
+import { AsyncResource } from 'node:async_hooks'
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -56,15 +57,15 @@ export const listener = ({ yoga, path, limits, identify, state, mask, mine, prod
   const ask = (request: IncomingMessage, response: ServerResponse, gone: Gone, who: Identity | null): void => {
     if (typeof who !== 'object' || who === null) return refuse(response, 401, 'unauthenticated', 'this request does not tell who asks; expected what this service knows its callers by')
     if (request.method !== 'POST' && request.method !== 'GET') return refuse(response, 405, 'invalid', 'expected the method POST, or GET for a query', { allow: 'GET, POST' })
-    const key = request.headers['idempotency-key'], { accept, 'content-type': type = '' } = request.headers, takes = accepted(accept)
+    const { 'idempotency-key': key, traceparent: trace } = request.headers, { accept, 'content-type': type = '' } = request.headers, takes = accepted(accept)
     if (key !== undefined && !(typeof key === 'string' && printable.test(key))) return refuse(response, 400, 'invalid', 'the header idempotency-key: expected 1 to 255 visible ASCII characters')
     if (takes.json === undefined && !takes.stream && (production || accept?.includes('text/html') !== true)) return refuse(response, 406, 'invalid', 'the header accept: expected application/json, application/graphql-response+json or text/event-stream')
-    const asking: Asking = { who, key, gone }
+    const asking: Asking = { who, key, traceparent: isTraceparent(trace) ? trace : undefined, gone }
     if (request.method === 'GET') return asksPage(request) || new URLSearchParams(request.url!.split('?')[1]).has('query') ? handOver(request, response, { asking }) : refuse(response, 400, 'invalid', 'the request has no query; expected POST with a body {"query": "…"}, or ?query=…')
     if (!/^application\/(graphql\+)?json\s*(;|$)/i.test(type)) return refuse(response, 415, 'invalid', 'expected a body of content-type application/json')
     return bodyOf(request, limits.body, bytes => {
       if (bytes === undefined) return refuse(response, 413, 'too-large', `the body is too large; expected at most ${limits.body} bytes`)
-      return together(() => void answer(request, response, asking, takes, bytes).catch(fail(response)))
+      return together(AsyncResource.bind(() => void answer(request, response, asking, takes, bytes).catch(fail(response)))) // each with its own caller's span
     })
   }
   const asksPage = ({ method, url, headers }: IncomingMessage): boolean => method === 'GET' && !production && !url!.includes('?') && headers.accept?.includes('text/html') === true

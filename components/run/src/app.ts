@@ -12,6 +12,7 @@ import { consume } from './consumer.js'
 import { describe } from './describe.js'
 import { lane } from './lane.js'
 import { looking as lookingUp } from './look-up.js'
+import { type Observe, observing } from './observe.js'
 import { argsOf, open as lifted } from './open.js'
 import { performersOf, planOf } from './plan.js'
 import { rebuilding } from './rebuilding.js'
@@ -20,7 +21,7 @@ import { sending } from './sending.js'
 
 type Left<A> = E.Either<NotHandled, A>
 /** Starts one process of a deployment: its handlers' lanes and consumers, then its fronts. */
-export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly only?: string | undefined } & Pick<Executing, 'overlay'> = {}): Promise<AnyApp> => {
+export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly only?: string | undefined; readonly observe?: Observe | undefined } & Pick<Executing, 'overlay'> = {}): Promise<AnyApp> => {
   const where = `[${d.name}]`, { options } = d, only = o.only === undefined || o.only === '' ? undefined : o.only
   if (only !== undefined && !(only in d.processes)) throw new Error(`${where} has no process '${only}'${nearest(only, Object.keys(d.processes))}`)
   const members = Object.entries(d.processes).flatMap(([name, list]) => only === undefined || name === only ? list : [])
@@ -34,11 +35,12 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
 
   const opened = await d.shell.open(plan)()
   if (E.isLeft(opened)) throw Object.assign(new Error(`${where} the shell '${d.shell.name}' cannot start: ${opened.left.failure}`), { code: 'SHELL' })
-  const { store, transport, within } = opened.right, { unitLimit } = d.shell.guarantees
-  const { abreast = 1 } = d.shell, sources = new Map(running.map(({ name }) => [name, `${d.name}/${name}`]))
+  const { store, within } = opened.right, { unitLimit } = d.shell.guarantees, watched = observing(o.observe ?? {}, runtime)
+  const transport = o.observe?.publishing ? { ...opened.right.transport, publish: watched.publishing(opened.right.transport.publish) } : opened.right.transport
+  const { abreast = 1 } = d.shell, sources = new Map(running.map(({ name }) => [name, `${d.name}/${name}`])), { settling } = watched
   const env = { store, tables, ports, bindings: d.ports, log: runtime.log, fanOut: options.fanOut, unitLimit, source: (handler: string) => sources.get(handler) ?? d.name, instance: runtime.newId(), ...(o.overlay && { overlay: o.overlay }) }
-  const outward = relays.map(({ relay, handler }) => ({ group: [handler], ...lane({ abreast, execute: relaying(relay, store, runtime), runtime, options, unitLimit: relay.batch }) }))
-  const lanes = [...[...groupsOf(mine), ...performers.map(p => [p])].map(group => ({ group, ...lane({ abreast, execute: executor(env), runtime, options, unitLimit }) })), ...outward]
+  const outward = relays.map(({ relay, handler }) => ({ group: [handler], ...lane({ abreast, execute: relaying({ ...relay, publish: watched.publishing(relay.publish, relay.relay) }, store, runtime), runtime, options, unitLimit: relay.batch }) }))
+  const lanes = [...[...groupsOf(mine), ...performers.map(p => [p])].map(group => ({ group, ...lane({ abreast, execute: watched.executing(executor(env)), settling, runtime, options, unitLimit }) })), ...outward]
   const laneOf = (h: AnyDecider) => lanes.find(l => l.group.includes(h))!
   const consumers = await Promise.all([...running.map(handler => ({ handler })), ...relays.map(({ relay, handler }) => ({ handler, relay: carrierOf(relay) }))].map(one => consume({ ...one, lane: laneOf(one.handler), store, transport, runtime, options })))
 
@@ -66,7 +68,11 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
 
   const waits = callers({ store, transport, runtime, options })
   let closing: Promise<void> | undefined
-  const dispatch = sending({ d, deciders, laneOf: h => mine.includes(h) ? laneOf(h) : undefined, transport, runtime, waits, within: within && aside(env, within) })
+  const unwatched = sending({ d, deciders, laneOf: h => mine.includes(h) ? laneOf(h) : undefined, transport, runtime, waits, within: within && aside(env, within) })
+  const dispatch: typeof unwatched = o.observe?.sending === undefined ? unwatched : (draft, c, after, then) => {
+    let found: Outcome | undefined
+    return watched.sending({ type: draft.type, channel: types.get(draft.type)?.channel.channel ?? '' }, c, traced => unwatched(draft, traced, after, (outcome, m, patience) => { found = outcome; then(outcome, m, patience) }), () => found)
+  }
   const broken = (e: unknown) => refuse('failed', e instanceof Error ? e.message : String(e))
   const open = <A>(task: () => Promise<Left<A>>) => (): Promise<Left<A>> => {
     try { return closing ? Promise.resolve(refuse('unavailable', 'this process is closing')) : task() } catch (e) { return Promise.resolve(broken(e)) } // as `allow` may throw
@@ -108,7 +114,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
         for (const { message: m } of b.deliveries) {
           const type = 'type' in m ? types.get(m.type) : undefined, opened = 'raw' in m ? E.left(m.reason) : type ? lifted(type, m) : E.right(m)
           if (E.isRight(opened)) await listener(opened.right)
-          else runtime.log('warn', `${where} a listener cannot read a message of '${b.channel}': ${typeof opened.left === 'string' ? opened.left : opened.left.map(i => `${i.path}: ${i.message}`).join('; ')}`)
+          else runtime.log('warn', `${where} a listener cannot read a message of '${b.channel}': ${typeof opened.left === 'string' ? opened.left : opened.left.map(i => `${i.path}: ${i.message}`).join('; ')}`, 'type' in m ? { message: m.id, correlationid: m.correlationid } : undefined)
         }
       }, revoked: () => {},
     })()),

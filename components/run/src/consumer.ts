@@ -56,7 +56,7 @@ export const consume = async ({ handler, relay, lane, store, transport, runtime,
         continue
       }
       if (E.isLeft(opened) && opened.left === 'newer') {
-        runtime.log('error', `'${handler.name}' stops at ${b.channel}/${b.partition}/${position}: '${m.type}' has the version ${m.dataschema}, this process knows up to ${type?.version}; deploy the newer version of '${handler.name}'`)
+        runtime.log('error', `'${handler.name}' stops at ${b.channel}/${b.partition}/${position}: '${m.type}' has the version ${m.dataschema}, this process knows up to ${type?.version}; deploy the newer version of '${handler.name}'`, { message: m.id, correlationid: m.correlationid })
         track.open.pop()
         return new Promise(() => {}) // a rolling deploy, not poison: the partition waits for a process that knows it
       }

@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { type Queue, queues } from './queues.js'
 
 export interface Ticket { readonly slot?: Slot | undefined; readonly redrive?: Parked | undefined; /** Why it cannot run: it is parked at once. */ readonly unfit?: string | undefined; /** Only moves the checkpoint over it, behind all before it. */ readonly skip?: boolean; /** Where it belongs that has no place of its own. */ readonly partition?: string; readonly done?: (result: Settled) => void }
-interface Laning { /** Units that may be under way at once. */ readonly abreast: number; readonly enough?: number; readonly execute: (jobs: readonly Job[], admit: (job: Job) => boolean) => Promise<void>; readonly runtime: Runtime; readonly options: Options; readonly unitLimit: number }
+interface Laning { /** Units that may be under way at once. */ readonly abreast: number; readonly enough?: number; readonly execute: (jobs: readonly Job[], admit: (job: Job) => boolean) => Promise<void>; readonly runtime: Runtime; readonly options: Options; readonly unitLimit: number; /** Told what each attempt came to, before the lane goes on. */ readonly settling?: ((job: Job, result: Settled) => void) | undefined }
 
 export const laneKey = (handler: string, channel: string, key: string): string => `${handler}\u0000${channel}\u0000${key}`
 /** The same each time the same message parks. */
@@ -36,7 +36,7 @@ const shut: Settled = E.left({ failure: 'this process is closing', retry: true, 
  * What one owning group has to do. A key whose message failed waits, in order, until
  * the retries are over (full-jitter backoff: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); other keys go on.
  */
-export const lane = ({ abreast, enough, execute, runtime, options, unitLimit }: Laning) => {
+export const lane = ({ abreast, enough, execute, runtime, options, unitLimit, settling }: Laning) => {
   const waiting = new Map<string, Laned[]>(), held = new Map<string, string>(), idle: (() => void)[] = [], retries = new Map<Laned, () => void>(), away = new Set<Laned>()
   let open = 0, closed = false
 
@@ -82,7 +82,7 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit }: 
       job.first = true
     }
     const times = job.handler.settings.retry?.times ?? options.retries, patient = failure.unavailable === true && (job.slot !== undefined || redrive !== undefined)
-    if (job.do !== 'run' && job.attempts + job.outages === 0) runtime.log('error', `'${job.handler.name}' cannot ${job.do === 'park' ? 'park' : 'go past'} '${job.message.type}' ${job.message.id}, and tries again: ${failure.failure}`)
+    if (job.do !== 'run' && job.attempts + job.outages === 0) runtime.log('error', `'${job.handler.name}' cannot ${job.do === 'park' ? 'park' : 'go past'} '${job.message.type}' ${job.message.id}, and tries again: ${failure.failure}`, { message: job.message.id, correlationid: job.message.correlationid })
     if (patient) job.outages++; else job.attempts++ // an outage is no message's fault: nothing parks for it, however long it takes
     if (job.do !== 'run' || patient || (failure.retry && redrive === undefined && job.attempts <= times)) {
       job.losses = 0
@@ -91,14 +91,16 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit }: 
       return undefined
     }
     if (failure.unavailable && !job.slot && redrive === undefined) return end(job, result) // its caller is told, and may send the id again
-    if (job.handler.settings.each === 'instance') { runtime.log('error', `'${job.handler.name}' gave up: ${failure.failure}`, { message: job.message.id }); return end(job, result) }
+    if (job.handler.settings.each === 'instance') { runtime.log('error', `'${job.handler.name}' gave up: ${failure.failure}`, { message: job.message.id, correlationid: job.message.correlationid }); return end(job, result) }
     job.last = failure
     job.do = 'park'
     job.parked = parkedOf(job.handler, job.message, job.slot?.track.of ?? redrive ?? { channel: job.handler.in[0]!.channel.channel, partition: '' }, job.handler.kind === 'command' ? 'failed' : 'parked', failure.failure, job.attempts + (redrive?.attempts ?? 0), runtime.now())
-    runtime.log('warn', `'${job.handler.name}' ${job.parked.state === 'failed' ? 'answered failed to' : 'parked'} '${job.message.type}' ${job.message.id} after ${job.parked.attempts} attempts: ${failure.failure}`, { correlationid: job.message.correlationid })
+    runtime.log('warn', `'${job.handler.name}' ${job.parked.state === 'failed' ? 'answered failed to' : 'parked'} '${job.message.type}' ${job.message.id} after ${job.parked.attempts} attempts: ${failure.failure}`, { message: job.message.id, correlationid: job.message.correlationid })
     submit(job)
     return undefined
   }
+
+  const told = settling === undefined ? settled : (job: Laned, result: Settled): void => { settling(job, result); settled(job, result) }
 
   return {
     held, block, release,
@@ -106,7 +108,7 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit }: 
     take: (handler: AnyDecider, message: Message, channel: string, ticket: Ticket): void => {
       const { unfit, slot, redrive, partition } = ticket, queue = lined.of(slot?.at.partition ?? redrive?.partition ?? partition, message.subject)
       // what is unfit fails in its turn, behind all before it of its key
-      const job = new Laned(unfit === undefined ? handler : { ...handler, lookup: () => { throw { failure: unfit, retry: false } satisfies Failure } }, message, channel, ticket, queue, settled)
+      const job = new Laned(unfit === undefined ? handler : { ...handler, lookup: () => { throw { failure: unfit, retry: false } satisfies Failure } }, message, channel, ticket, queue, told)
       open++
       submit(job)
     },

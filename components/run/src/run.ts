@@ -3,6 +3,7 @@ import { type Runtime, uuidOf } from '@lowtide/core'
 import { start } from './app.js'
 import type { AnyApp, App, Deployment } from './deployment.js'
 import { atTheDoor } from './door.js'
+import type { Observe } from './observe.js'
 
 /** So many times in a row the next batch follows at once; then timers and sockets have their turn. */
 const breath = 64
@@ -45,12 +46,12 @@ const never = new Promise<never>(() => {})
 
 /**
  * Starts a deployment, or one of its processes (`only`), and closes it gracefully on SIGINT and SIGTERM (unless `signals` is false: then its caller sees to them). npm may deliver a signal twice; the second is the same request.
- * What keeps it from starting is thrown; where nobody catches that, the process ends with 1 and the message.
+ * `observe` wraps its work, as tracing and metrics do. What keeps it from starting is thrown; where nobody catches that, the process ends with 1 and the message.
  * Under `globalThis[Symbol.for('lowtide.deployment')]` it is given away, and not started.
  *
  * @example const app = await run(deployment({ functions: [functions], shell: memory(), processes: { all: [inviteCustomer] } }))
  */
-export const run = async <H, P extends string>(d: Deployment<H, P>, o: { readonly only?: string | undefined; readonly runtime?: Runtime; readonly signals?: boolean } = {}): Promise<App<H>> => {
+export const run = async <H, P extends string>(d: Deployment<H, P>, o: { readonly only?: string | undefined; readonly runtime?: Runtime; readonly observe?: Observe; readonly signals?: boolean } = {}): Promise<App<H>> => {
   const take = atTheDoor()
   if (take) { take(d); return never }
   let app: AnyApp | undefined, asked = false
