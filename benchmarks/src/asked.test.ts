@@ -23,7 +23,7 @@ for (const [main, args, shown] of [
 for (const [main, args, told] of [
   ['main.js', ['--qiuck'], `npm run bench: there is no option '--qiuck'; nearest: '--quick'; known: --help, --json, --quick; 'npm run bench -- --help' tells more\n`],
   ['main.js', ['--json=yes'], `npm run bench: the option '--json' takes no value, found 'yes'; 'npm run bench -- --help' tells more\n`],
-  ['storm/main.js', ['postgres', '--mesages', '5'], `npm run storm postgres: there is no option '--mesages'; nearest: '--messages'; known: --help, --json, --messages, --patience, --sabotage, --seconds, --seed; 'npm run storm postgres -- --help' tells more\n`],
+  ['storm/main.js', ['postgres', '--mesages', '5'], `npm run storm postgres: there is no option '--mesages'; nearest: '--messages'; known: --help, --json, --messages, --patience, --relay, --sabotage, --seconds, --seed, --split; 'npm run storm postgres -- --help' tells more\n`],
   ['storm/main.js', ['--seed'], `npm run storm postgres: the option '--seed' needs a value, found none; write --seed=<number>; 'npm run storm postgres -- --help' tells more\n`],
   ['storm/main.js', ['--seed', 'x'], `npm run storm postgres: --seed: expected a whole number above 0, found 'x'; 'npm run storm postgres -- --help' tells more\n`],
   ['storm/main.js', ['postgress'], `npm run storm postgres: there is no storm for 'postgress'; nearest: 'postgres'; known: postgres; 'npm run storm postgres -- --help' tells more\n`],

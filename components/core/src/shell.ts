@@ -136,7 +136,7 @@ export interface Verb { readonly name: string; readonly about: string; readonly 
 /** A technology: opened once a process. `drain` waits, while consumers still run, for what would be lost with this process. */
 export interface Shell {
   readonly name: string; readonly guarantees: Guarantees; readonly verbs?: readonly Verb[]; /** Units of a group under way at once in a process, default 1: more where one waits for a server. */ readonly abreast?: number; /** Names of the channels that leave the deployment: what is emitted to them waits in an outbox as well. */ readonly outbox?: readonly string[]
-  open(plan: Plan): TaskEither<Failure, { readonly store: Store; readonly transport: Transport; drain(): Promise<void>; close(): Promise<void> }>
+  open(plan: Plan): TaskEither<Failure, { readonly store: Store; readonly transport: Transport; /** A store for one command in a transaction that its caller has begun and ends; a `Left` that another attempt cannot mend tells what is wrong with that transaction. `end` comes last, whatever became of the command. */ within?(transaction: unknown): TaskEither<Failure, Pick<Store, 'fetch' | 'commit' | 'seen'> & { end(): ReturnType<TaskEither<Failure, void>> }>; drain(): Promise<void>; close(): Promise<void> }>
 }
 export type Bindings = { readonly [port: string]: AnyBinding | undefined }
 /** Every number in force; `app.describe()` prints them. Times in milliseconds. */

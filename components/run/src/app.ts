@@ -6,6 +6,7 @@ import type { Front, NotHandled, Started } from './front.js'
 import type { AnyApp } from './deployment.js'
 import { type AnyDeployment, groupsOf, isDecider, isQuery, isResolver, nearest } from './wiring.js'
 import * as E from 'fp-ts/lib/Either.js'
+import { aside } from './aside.js'
 import { type Patience, callers, refuse, unavailable } from './callers.js'
 import { consume } from './consumer.js'
 import { describe } from './describe.js'
@@ -33,7 +34,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
 
   const opened = await d.shell.open(plan)()
   if (E.isLeft(opened)) throw Object.assign(new Error(`${where} the shell '${d.shell.name}' cannot start: ${opened.left.failure}`), { code: 'SHELL' })
-  const { store, transport } = opened.right, { unitLimit } = d.shell.guarantees
+  const { store, transport, within } = opened.right, { unitLimit } = d.shell.guarantees
   const { abreast = 1 } = d.shell, sources = new Map(running.map(({ name }) => [name, `${d.name}/${name}`]))
   const env = { store, tables, ports, bindings: d.ports, log: runtime.log, fanOut: options.fanOut, unitLimit, source: (handler: string) => sources.get(handler) ?? d.name, instance: runtime.newId(), ...(o.overlay && { overlay: o.overlay }) }
   const outward = relays.map(({ relay, handler }) => ({ group: [handler], ...lane({ abreast, execute: relaying(relay, store, runtime), runtime, options, unitLimit: relay.batch }) }))
@@ -65,7 +66,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
 
   const waits = callers({ store, transport, runtime, options })
   let closing: Promise<void> | undefined
-  const dispatch = sending({ d, deciders, laneOf: h => mine.includes(h) ? laneOf(h) : undefined, transport, runtime, waits })
+  const dispatch = sending({ d, deciders, laneOf: h => mine.includes(h) ? laneOf(h) : undefined, transport, runtime, waits, within: within && aside(env, within) })
   const broken = (e: unknown) => refuse('failed', e instanceof Error ? e.message : String(e))
   const open = <A>(task: () => Promise<Left<A>>) => (): Promise<Left<A>> => {
     try { return closing ? Promise.resolve(refuse('unavailable', 'this process is closing')) : task() } catch (e) { return Promise.resolve(broken(e)) } // as `allow` may throw

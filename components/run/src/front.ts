@@ -11,7 +11,14 @@ export interface NotHandled {
 export interface Gone { readonly aborted: boolean; addEventListener(type: 'abort', call: () => void): void; removeEventListener(type: 'abort', call: () => void): void }
 /** Who calls. `id` makes the command's outcome repeatable; `timeout` in milliseconds; once `signal` tells that the caller has gone, nothing waits for its answer any more (what it sent is handled all the same). */
 export interface Caller { readonly id?: string | undefined; readonly actor?: string | undefined; readonly tenant?: string | undefined; readonly traceparent?: string | undefined; readonly timeout?: number | undefined; readonly signal?: Gone | undefined }
-export interface Sending extends Caller { /** `handled`: the outcome stands; `projected`: every projector that takes its events has applied them. */ readonly wait?: 'handled' | 'projected' | undefined }
+/** A connection of the database on which a transaction was begun: a client of `pg`, and no pool, which has many. */
+export interface Transaction { query(text: string): Promise<unknown>; escapeLiteral(text: string): string }
+export interface Sending extends Caller {
+  /** `handled`: the outcome stands; `projected`: every projector that takes its events has applied them. */
+  readonly wait?: 'handled' | 'projected' | undefined
+  /** Decides the command in this transaction of the caller, which commits it, or rolls it back: so the outcome holds only once that has committed. It comes before all that the transaction writes (`docs/postgres.md`). */
+  readonly transaction?: Transaction | undefined
+}
 /** What callers may ask of a process, with handlers as plain values. */
 export interface Intake {
   send(draft: Draft, o?: Sending): TaskEither<NotHandled, Outcome>

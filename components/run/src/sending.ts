@@ -1,5 +1,6 @@
 import { type AnyDecider, type Draft, type Mark, type Message, type Outcome, type Runtime, type Settled, type Transport, bodyOf, contextOf, envelop, parse, seal } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
+import type { aside } from './aside.js'
 import { type Patience, type callers, refuse } from './callers.js'
 import type { Caller, NotHandled, Sending } from './front.js'
 import type { Lane } from './lane.js'
@@ -7,10 +8,10 @@ import { line } from './line.js'
 import { type AnyDeployment, nearest } from './wiring.js'
 
 type Left<A> = E.Either<NotHandled, A>
-interface Sends { readonly d: AnyDeployment; readonly deciders: readonly AnyDecider[]; readonly laneOf: (h: AnyDecider) => Lane | undefined; readonly transport: Transport; readonly runtime: Runtime; readonly waits: ReturnType<typeof callers> }
+interface Sends { readonly d: AnyDeployment; readonly deciders: readonly AnyDecider[]; readonly laneOf: (h: AnyDecider) => Lane | undefined; readonly transport: Transport; readonly runtime: Runtime; readonly waits: ReturnType<typeof callers>; /** Where the shell can. */ readonly within?: ReturnType<typeof aside> | undefined }
 
 /** From a caller's draft to its outcome. The path of every command: callbacks instead of `await`, whose frames were a third of what a command allocates. */
-export const sending = ({ d, deciders, laneOf, transport, runtime, waits }: Sends) => {
+export const sending = ({ d, deciders, laneOf, transport, runtime, waits, within }: Sends) => {
   const projectors = deciders.filter(h => h.kind === 'projector')
   const takers = new Map(deciders.filter(h => h.kind === 'command').flatMap(h => h.in.map(type => [type.type, { type, handler: h, lane: laneOf(h), enter: line(transport, [...h.in, ...h.out].map(t => t.channel)) }] as const)))
   let lastMs = NaN, lastText = ''
@@ -39,11 +40,19 @@ export const sending = ({ d, deciders, laneOf, transport, runtime, waits }: Send
   const projecting = ({ events = [] }: Outcome, c: Sending, after: readonly AnyDecider[] | undefined): readonly AnyDecider[] =>
     after === undefined && c.wait !== 'projected' ? [] : (after ?? projectors).filter(p => events.some(e => p.in.some(t => t.type === e.type)))
 
+  /** Why a command cannot be decided in a transaction of its caller. */
+  const barred = (c: Sending, after: unknown, lane: Lane | undefined, { name, settings }: AnyDecider): string | undefined =>
+    within === undefined ? `the shell '${d.shell.name}' cannot take part in a transaction of yours; send the command without it`
+    : after !== undefined || c.wait === 'projected' ? `nothing is projected before your transaction has committed; expected wait: 'handled', and ask for the projection afterwards`
+    : lane === undefined ? `'${name}' does not run in this process, and only it could decide in your transaction; send it where '${name}' runs`
+    : settings.needs?.oneAtATime ? `'${name}' needs oneAtATime: the owner of the key decides, in a transaction of its own; send the command without yours` : undefined
+
   /** Straight to the executor where this process may decide; else over the command's channel, and the outcome is waited for. `after` names the projectors to wait for, `then` gives the caller its answer. */
   return <A>(draft: Draft, c: Sending, after: readonly AnyDecider[] | undefined, then: (outcome: Outcome, message: Message, patience: Patience<A>) => void): Promise<Left<A>> => {
     const made = envelopeOf(draft, c)
     if (E.isLeft(made)) return Promise.resolve(made)
-    const m = made.right, { handler, lane, type, enter } = takers.get(m.type)!
+    const m = made.right, { handler, lane, type, enter } = takers.get(m.type)!, bar = c.transaction === undefined ? undefined : barred(c, after, lane, handler)
+    if (bar !== undefined) return Promise.resolve(refuse('invalid', bar, { commandId: m.id }))
     return waits.within<A>(c.timeout ?? d.options.timeout, m.id, patience => {
       const decided = (mark: Left<Mark>): void => {
         if (E.isLeft(mark)) return patience.end(mark)
@@ -55,6 +64,10 @@ export const sending = ({ d, deciders, laneOf, transport, runtime, waits }: Send
       const go = (): void => {
         patience.late = undefined
         if (patience.over) return
+        if (c.transaction !== undefined) {
+          patience.late = { notHandled: 'timeout', message: 'no answer in time: roll your transaction back, for the command may stand in it', commandId: m.id }
+          return void within!(c.transaction, handler, m).then(r => 'refused' in r ? patience.end(refuse('invalid', r.refused, { commandId: m.id })) : decided(markOf(r, m.id)))
+        }
         if (lane && !handler.settings.needs?.oneAtATime) lane.take(handler, m, type.channel.channel, { done: r => decided(markOf(r, m.id)) })
         else waits.outcome(m, handler.name, transport.publish([{ channel: type.channel.channel, message: m }]), patience, decided)
       }

@@ -102,5 +102,12 @@ answers('a front that cannot close keeps nothing else open', async () => {
   assert.match(logged.join(), /a front could not close: Error: no/)
 })
 
+test('in a transaction of their own are told that there is none here to take part in', async () => {
+  const app = await run(deployment({ functions: [{ slow }], shell: memory(), processes: { all: [slow] }, ports: held }), { signals: false })
+  const refused = await left(app.send(Do({ k: 'k' }), { transaction: { query: () => Promise.resolve(), escapeLiteral: text => text } }))
+  assert.equal([refused.notHandled, refused.message], ['invalid', "the shell 'memory' cannot take part in a transaction of yours; send the command without it"])
+  await app.close()
+})
+
 test.run()
 answers.run()

@@ -65,9 +65,9 @@ export const postgres = ({ url, schema = 'lowtide', from, connections = 10, lock
       const log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch, outbox, from: source && hints && { ...source, newsroom: hints } })
       const cleaning = scheduled({ db, shift, terms: termsOf(as === 'relay' ? { ...retention, every: false } : retention, options), plan })
       let closing: Promise<void> | undefined
+      const kept = store({ db, shift, partitions, tables, runtime, outbox, from: source, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } })
       return E.right({
-        transport: log,
-        store: store({ db, shift, partitions, tables, runtime, outbox, from: source, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } }),
+        transport: log, store: kept, ...(source === undefined && { within: kept.within }), // a replica sends nothing
         drain: () => Promise.resolve(), // all of it is on disk: another process goes on
         close: () => closing ??= cleaning.close().then(() => log.close()).then(() => Promise.all([news.close(), hints?.close()])).then(() => Promise.all([keeper.close(), db.close(), source?.db.close()])).then(() => {}),
       })

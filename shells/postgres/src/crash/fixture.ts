@@ -14,9 +14,9 @@ import { burn, functions, journal, note, shelve } from './functions/fixture.js'
 // Processes on a database of their own, and ways to end them; all that a test starts is ended with it.
 
 export const options = { lease: 700, poll: 50, backoffBase: 10, backoffCap: 200, partitions: 4, timeout: 20_000 }
-export interface Told { readonly url: string; readonly process: 'front' | 'worker'; readonly connections?: number; readonly options?: Partial<Options> }
-export const appOf = ({ url, process, connections = 4, options: more }: Told) => run(deployment({
-  name: 'crash', functions: [functions], shell: postgres({ url, connections, answerTimeout: 10_000 }), processes: { front: [], worker: [note, journal, shelve, burn] }, options: { ...options, ...more },
+export interface Told { readonly url: string; readonly process: 'front' | 'worker'; readonly connections?: number; readonly lockTimeout?: number; readonly options?: Partial<Options> }
+export const appOf = ({ url, process, connections = 4, lockTimeout = 5_000, options: more }: Told) => run(deployment({
+  name: 'crash', functions: [functions], shell: postgres({ url, connections, lockTimeout, answerTimeout: 10_000 }), processes: { front: [], worker: [note, journal, shelve, burn] }, options: { ...options, ...more },
 }), { only: process, signals: false })
 export type CrashApp = Awaited<ReturnType<typeof appOf>>
 export type Answer = E.Either<NotHandled, Outcome>

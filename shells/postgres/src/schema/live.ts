@@ -2,7 +2,7 @@ import type { Right } from '../roles/grants.js'
 import type { Landed } from '../server/flight.js'
 import { type Statement, type Step, statement } from '../server/statement.js'
 
-export interface LiveColumn { readonly name: string; readonly type: string; readonly required: boolean; /** Has a default, or is made by the server. */ readonly filled: boolean }
+export interface LiveColumn { readonly name: string; readonly type: string; readonly required: boolean; /** Has a default, or is made by the server. */ readonly filled: boolean; /** By the server alone, and how. */ readonly made: 'identity' | 'expression' | null }
 export interface LiveConstraint {
   readonly name: string; readonly kind: 'p' | 'u' | 'f' | 'c' | 'x'; readonly columns: readonly string[]; readonly parent: string | null
   readonly deferrable: boolean; readonly deferred: boolean; /** Checked for all rows; a unique lets nulls be, and a reference removes and changes nothing by itself. */ readonly sound: boolean
@@ -29,7 +29,7 @@ const statements = {
   relations: statement(`select json_build_object('name', c.relname, 'kind', c.relkind,
     'rights', (select coalesce(json_agg(p), '[]'::json) from unnest('{select,insert,update,delete}'::text[]) p where has_table_privilege(c.oid, p)))::text
     from pg_class c ${here} where c.relkind in ('r', 'p', 'v', 'm', 'f')`),
-  columns: statement(`select json_build_object('table', c.relname, 'name', a.attname, 'required', a.attnotnull, 'filled', a.atthasdef or a.attidentity <> '',
+  columns: statement(`select json_build_object('table', c.relname, 'name', a.attname, 'required', a.attnotnull, 'filled', a.atthasdef or a.attidentity <> '', 'made', case when a.attidentity = 'a' then 'identity' when a.attgenerated <> '' then 'expression' end,
     'type', replace(format_type(a.atttypid, a.atttypmod), 'timestamp with time zone', 'timestamptz') || case when a.attcollation <> t.typcollation then ' collate ' || quote_ident(o.collname) else '' end)::text
     from pg_class c ${here} join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped join pg_type t on t.oid = a.atttypid left join pg_collation o on o.oid = a.attcollation
     where c.relkind in ('r', 'p') order by a.attnum`),

@@ -24,8 +24,8 @@ const using = (access: Access, plan: Plan, run: (db: Database) => TE.TaskEither<
 const known = (verb: Verb): Verb => ({
   ...verb,
   run: (plan, flags) => {
-    const names = Object.keys(verb.flags), unknown = [...flags].filter(flag => !names.some(name => name === flag || (name.includes(' ') && flag.startsWith(`${name.split(' ')[0]}=`))))
-    return unknown.length === 0 ? verb.run(plan, flags) : TE.left(failure(`cannot run '${verb.name}': expected the flags ${names.join(', ') || 'none'}, found ${unknown.join(', ')}`))
+    const names = Object.keys(verb.flags).map(told => told.split(' ')[0]!), unknown = [...flags].filter(flag => !names.includes(flag.split('=')[0]!))
+    return unknown.length === 0 ? verb.run(plan, flags) : TE.left(failure(`cannot ${verb.name}: expected the flags ${names.join(', ') || 'none'}, found ${unknown.join(', ')}`))
   },
 })
 

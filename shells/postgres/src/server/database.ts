@@ -22,6 +22,8 @@ export interface Database {
   /** The name of a table, ready to stand in a statement. */
   at(table: string): string
   readonly schema: string
+  /** How long it waits. */
+  readonly times: Pick<Access, 'lockTimeout' | 'answerTimeout'>
   /** Rejects with the server's error, or with that of the connection. */
   fly(steps: readonly Step[]): Promise<readonly Landed[]>
   /** For plain SQL of several statements, without parameters, in one transaction, for as long as it takes: copies of tables. */
@@ -79,7 +81,7 @@ export const database = (access: Access, log: (text: string) => void): Database 
     }
   }
   return {
-    schema, at: table => `${identifier(schema)}.${identifier(table)}`,
+    schema, times: access, at: table => `${identifier(schema)}.${identifier(table)}`,
     fly: async steps => {
       for (let n = 0; ; n++) {
         try { return await within(client => fly(client as pg.PoolClient & pg.Client, steps)) } catch (e) { if (n > connections || !outdated(e)) throw e } // nothing of it stands

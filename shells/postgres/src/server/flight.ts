@@ -68,3 +68,23 @@ export const fly = async (client: Client, steps: readonly Step[]): Promise<reado
   if (missing.length > 0) await prepare(client, names, missing)
   return new Promise((resolve, reject) => run(client, steps, { resolve, reject }))
 }
+
+/** How far a flight came, and what ended it. */
+export interface Visited { readonly landed: readonly Landed[]; readonly error?: Error }
+/**
+ * The same in a transaction that somebody else has begun on a connection of his: nothing ends it, and nothing stays prepared there, for who else uses the
+ * connection may throw that away. Each statement is planned for its own values, so no setting has to keep a plan from going wrong.
+ */
+export const visit = (client: Client, steps: readonly Step[]): Promise<Visited> => new Promise(resolve => {
+  const landed: Landed[] = []
+  client.query(flying(
+    connection => {
+      for (const { statement: { text }, params } of steps) {
+        connection.parse({ name: '', text, types: [] }, false)
+        connection.bind({ portal: '', statement: '', values: params.map(paramText) }, false)
+        connection.execute(null, false)
+      }
+    },
+    () => resolve({ landed }), error => resolve({ landed, error }), landed,
+  ))
+})

@@ -6,6 +6,7 @@ import { constraintsByName } from '../schema/declared.js'
 import { failure, failureOf, isCrowded, isFailure, refusalOf, type Refusal } from '../server/failure.js'
 import type { Landed } from '../server/flight.js'
 import { txOf } from './gate.js'
+import type { Guest } from './guest.js'
 import { guarantees } from '../guarantees.js'
 import { type Asked, type Kept, isPlaced, keptOf, markOf, passedStep, reachOf, seenStep } from './inbox.js'
 import { emitLock, locking, ownershipOf } from './locks.js'
@@ -108,7 +109,7 @@ export const committing = ({ db, shift, partitions, outbox, shapes, tables, told
     if (gone !== undefined) steps.push(gone)
     if (moved.length > 0) steps.push(write.checkpoints(moved))
     const before = [...(locks.size() > 0 ? [locks.step()] : []), ...(checking.length > 0 ? [together(texts, checking)] : [])]
-    return { steps: [...before, ...steps], checking, found, kept, at, before: before.length, tx: tx === undefined ? undefined : before.length + tx }
+    return { steps: [...before, ...steps], checking, found, kept, at, locks, before: before.length, tx: tx === undefined ? undefined : before.length + tx }
   }
 
   const seen = async (asked: readonly Asked[]): Promise<readonly Mark[]> => {
@@ -116,13 +117,13 @@ export const committing = ({ db, shift, partitions, outbox, shapes, tables, told
     for (const [nth] of passed?.rows ?? []) { const { consumer, id } = placed[Number(nth) - 1]!; if (!marks.some(m => m.id === id && m.consumer === consumer)) marks.push({ consumer, id, body: '', time: '' }) }
     return marks
   }
-  const land = async (unit: Unit, { checking, found, kept, at, before, tx: nth }: ReturnType<typeof plan>, landed: Landing): Promise<Committed> => {
+  const land = async (unit: Unit, { checking, found, kept, at, before, tx: nth }: ReturnType<typeof plan>, landed: Landing, tell = told): Promise<Committed> => {
     if (checking.length > 0) for (const [check, nth, detail] of landed[before - 1]!.rows) checking[Number(check)]!.found(Number(nth), detail)
     if (found.stale.size + found.broken.length + found.seen.length + found.fenced.length > 0) {
       return { conflict: { stale: [...found.stale], broken: found.broken, seen: found.seen.length > 0 ? await seen([...new Set(found.seen)]) : [], fenced: found.fenced } }
     }
     const tx = nth === undefined ? 0 : Number(landed[nth]!.rows[0]![0])
-    told({
+    tell({
       log: [...new Map(unit.emits.map(({ channel }, i) => [`${at[i]}/${channel}`, { channel, partition: at[i]!, tx }])).values()],
       outcome: kept.size > 0, applied: unit.checkpoints.length > 0, parked: unit.parks.length + unit.unparks.length > 0,
     }, unit.emits)
@@ -163,6 +164,23 @@ export const committing = ({ db, shift, partitions, outbox, shapes, tables, told
           if (raced && n < tries) continue
           const conflict = forbidden(unit, refusal)
           return conflict === undefined ? E.left(failed(unit, e)) : E.right(conflict)
+        }
+      }
+    },
+    /** In a transaction of somebody else's: nothing is left to the indexes, whose errors would end it, and nobody is told before it ends. */
+    inside: (guest: Guest) => async (unit: Unit): Promise<E.Either<Failure, Committed>> => {
+      for (let n = 1; ; n++) {
+        try {
+          const planned = plan(unit, false), landed = await guest.fly(planned.locks.modes(), planned.locks.size() > 0 ? planned.steps.slice(1) : planned.steps)
+          const answer = await land(unit, planned, planned.locks.size() > 0 ? [{ rows: [], count: 0 }, ...landed] : landed, () => {})
+          if (answer.conflict === undefined) guest.stands()
+          return E.right(answer)
+        } catch (e) {
+          if (isFailure(e)) return E.left(e)
+          const refusal = refusalOf(e)
+          if (/^(LT001|23505|40P01)$/.test(refusal.code ?? '') && n < tries) continue
+          const conflict = forbidden(unit, refusal)
+          return conflict === undefined ? E.left(failureOf('commit a command in the transaction of its caller', e)) : E.right(conflict)
         }
       }
     },

@@ -26,17 +26,21 @@ export const locking = (schema: string) => {
       size: (): number => modes.size,
       /** Their numbers, as they are locked. */
       numbers: (): readonly number[] => [...modes.keys()].sort((a, b) => a - b),
+      modes: (): Modes => modes,
       shared: (name: string): void => { const h = hash(name, seed); if (!modes.has(h)) modes.set(h, false) },
       exclusive: (name: string): void => { modes.set(hash(name, seed), true) },
-      step: (): Step => {
-        const sorted = [...modes.keys()].sort((a, b) => a - b)
-        if (sorted.length <= few) return { statement: takeFew(sorted.map(h => modes.get(h)!)), params: sorted }
-        return { statement: take, params: [sorted, sorted.map(h => modes.get(h)!)] }
-      },
+      step: (): Step => taking(modes),
       /** The same as plain SQL, for a script; all of them exclusive. */
       script: (): string => `select pg_advisory_xact_lock(h) from unnest('{${[...modes.keys()].sort((a, b) => a - b).join()}}'::bigint[]) h`,
     }
   }
+}
+/** By their numbers; true: exclusive. */
+export type Modes = ReadonlyMap<number, boolean>
+export const taking = (modes: Modes): Step => {
+  const sorted = [...modes.keys()].sort((a, b) => a - b)
+  if (sorted.length <= few) return { statement: takeFew(sorted.map(h => modes.get(h)!)), params: sorted }
+  return { statement: take, params: [sorted, sorted.map(h => modes.get(h)!)] }
 }
 /** In the order of the arrays. */
 const take = statement('select case when x then pg_advisory_xact_lock(h) else pg_advisory_xact_lock_shared(h) end from unnest($1::bigint[], $2::bool[]) u(h, x)')

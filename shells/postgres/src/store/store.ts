@@ -1,15 +1,17 @@
-import type { AnyTable, Failure, Runtime, Store, Unit } from '@lowtide/core'
+import type { AnyTable, Failure, Runtime, Shell, Store, Unit } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import { committing } from './commit.js'
 import type { Database } from '../server/database.js'
 import { failure, failureOf, isFailure } from '../server/failure.js'
 import { fetching } from './fetch.js'
+import { type Guest, hosting } from './guest.js'
 import { cursorsOf, historyOf, historyStep } from './history.js'
 import type { News } from '../log/newsroom.js'
 import { discardSteps, parkedOf, parkedStep, redriveStep } from './parking.js'
 import type { Outbox } from '../log/outbox.js'
 import { positionOf } from '../log/position.js'
 import { reset } from './reset.js'
+import { sharedAmong } from './shared.js'
 import { shadow } from './shadow.js'
 import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from '../server/statement.js'
@@ -21,9 +23,13 @@ interface Storing {
   told(news: News, emits: Unit['emits']): void
   readonly watch: Store['watch']
 }
+type Opened = Awaited<ReturnType<ReturnType<Shell['open']>>> extends E.Either<Failure, infer O> ? O : never
+type Visiting = Awaited<ReturnType<ReturnType<Within>>> extends E.Either<Failure, infer S> ? S : never
+type Within = NonNullable<Opened['within']>
 const parkedNews: News = { log: [], outcome: false, applied: false, parked: true }
 
-export const store = ({ db, shift, partitions, tables, told, watch, runtime, outbox, from }: Storing): Store => {
+/** What this process keeps, and `within` a transaction of somebody else's: read on connections of our own, written on his. */
+export const store = ({ db, shift, partitions, tables, told, watch, runtime, outbox, from }: Storing): Store & { readonly within: Within } => {
   const schema = identifier(db.schema), known = new Map(tables.map(table => [table.name, shapeOf(table, db.at(table.name))]))
   const unknown = (name: string): Failure => failure(`cannot find table '${name}'; known: ${[...known.keys()].join(', ') || 'none'}`)
   /** An answer, or a failure of what was being done. */
@@ -31,19 +37,23 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime, out
     try { return await run() } catch (e) { return E.left(isFailure(e) ? e : failureOf(what, e)) }
   }
   const over = (shapes: (table: string) => Shape, tell: Storing['told'], alone = false) => {
-    const ask = fetching(shapes), { commit, seen } = committing({ db, shift, partitions, outbox, shapes, tables, told: tell, alone })
+    const ask = fetching(shapes), { commit, seen, inside } = committing({ db, shift, partitions, outbox, shapes, tables, told: tell, alone })
     const fetch: Store['fetch'] = asked => doing('look up rows', async () => {
       const { steps, answers } = ask(asked)
       return E.right(answers(steps.length === 0 ? [] : await db.fly(steps)))
     })
-    return { fetch, commit, seen }
+    return { fetch, commit, seen, inside }
   }
   const live = over(name => { const shape = known.get(name); if (shape === undefined) throw unknown(name); return shape }, told)
   const applied = statement(`select x.channel, x.partition, x.tx, x.n, (select count(*) from ${schema}.lowtide_parked p where p.consumer = $1::text) from (select null) one left join ${schema}.lowtide_consumers x on x.consumer = $1::text and x.tx > 0`)
+  const host = hosting({ db, tables }), seen: Store['seen'] = asked => doing('look up what was handled', async () => E.right(asked.length === 0 ? [] : await live.seen(asked)))
   return {
-    fetch: live.fetch, watch,
+    within: transaction => async () => E.map((guest: Guest): Visiting => {
+      const commit = live.inside(guest)
+      return { fetch: live.fetch, seen, commit: unit => () => commit(unit), end: guest.end }
+    })(await host(transaction)),
+    fetch: live.fetch, watch, seen,
     commit: unit => doing('commit', async () => from !== undefined && unit.emits.length > 0 ? E.left(failure(`cannot write to ${[...new Set(unit.emits.map(e => `'${e.channel}'`))].join(', ')}: this deployment only reads the log, of ${from.where}; run the handlers that send something in the deployment whose log it is`)) : live.commit(unit)),
-    seen: asked => doing('look up what was handled', async () => E.right(asked.length === 0 ? [] : await live.seen(asked))),
     applied: consumer => doing(`see how far '${consumer}' is`, async () => {
       const [{ rows }] = await db.fly([{ statement: applied, params: [consumer] }]) as [Awaited<ReturnType<Database['fly']>>[number]]
       return E.right({ parked: Number(rows[0]![4]), upTo: rows.flatMap(([channel, partition, tx, n]) => channel === null ? [] : [{ channel: channel!, partition: partition!, position: positionOf({ tx: Number(tx), n: Number(n) }) }]) })
@@ -63,6 +73,8 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime, out
     }),
     shadow: originals => doing('copy tables', async () => {
       const missing = originals.find(({ name }) => !known.has(name))
+      const theirs = missing ? [] : await sharedAmong(db, originals)
+      if (theirs.length > 0) return E.left(failure(`cannot make the tables ${theirs.join(', ')} anew: others made them, and have rows and columns there that no event has; write a table of your own by the projector, and rebuild that`))
       return missing ? E.left(unknown(missing.name)) : shadow({ db, partitions, runtime, log: { db: from?.db ?? db, identity: from?.identity }, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}, true), unknown })
     }),
   }
