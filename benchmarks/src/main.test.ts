@@ -20,7 +20,7 @@ test('every figure audits itself and comes as a line of JSON', () => {
   const names = lines.map(line => String(line['name']))
   for (const name of ['memory/command-64', 'memory/command-1', 'memory/command-64-unvalidated', 'memory/command-1-unvalidated', 'batching/1', 'batching/1000', 'batching/1000-cuts']) assert.ok(names.includes(name), `${name} is not among ${names.join(', ')}`)
   assert.ok(names.some(name => name.startsWith('memory/growth')))
-  for (const name of ['command-1', 'command-256', 'command-256-hot', 'half-load-p99', 'projector', 'handled-p99', 'handled-elsewhere-p99', 'growth-4000', 'heap-4000', 'mutation-p99']) assert.ok(names.includes(`postgres/${name}`), `postgres/${name} is not among ${names.join(', ')}`)
+  for (const name of ['command-1', 'command-256', 'command-256-hot', 'half-load-p99', 'projector', 'handled-p99', 'visible-idle-p99', 'visible-half-load-p99', 'growth-4000', 'heap-4000', 'mutation-p99']) assert.ok(names.includes(`postgres/${name}`), `postgres/${name} is not among ${names.join(', ')}`)
   for (const name of ['http/floor', 'http/floor-p99', 'http/floor-cached', 'http/floor-load']) assert.ok(names.includes(name), `${name} is not among ${names.join(', ')}`)
 })
 

@@ -10,6 +10,7 @@ import { projector } from './projector.js'
 import { rebuild } from './rebuild.js'
 import { relay } from './relay.js'
 import { retention } from './retention.js'
+import { visible } from './visible.js'
 
 /** Everything on a real server, with its full durability. */
-export const postgres: readonly Benchmark[] = [...command, emmett, paced, projector, rebuild, relay, ...handling, growth, retention, heap, mutation]
+export const postgres: readonly Benchmark[] = [...command, emmett, paced, projector, rebuild, relay, handling, visible, growth, retention, heap, mutation]

@@ -135,6 +135,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
       unwatch(); stopPoll()
       await grace(Promise.all(consumers.map(c => c.close())))
       for (const l of outward) l.close() // what is not out yet waits in the outbox: nobody waits for the outside to be back
+      for (const l of lanes) l.leave()
       await grace(Promise.all(lanes.map(l => l.idle())))
       for (const l of lanes) l.close()
       waits.close()

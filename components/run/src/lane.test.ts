@@ -14,11 +14,12 @@ const turn = async (): Promise<void> => { for (let i = 0; i < 30; i++) await Pro
 
 /** Jobs that fail once, or end when the test says so; `delivered` ones come from partition 0, the others from callers. */
 const world = (abreast: number) => {
-  const timers: (() => void)[] = [], done: string[] = [], fails = new Set<string>(), holds = new Map<string, Promise<void>>(), track: Slot['track'] = { open: [], of: { consumer: 'go', channel: 'go', partition: '0', fence: '1' } }
+  const timers: (() => void)[] = [], done: string[] = [], left: string[] = [], fails = new Set<string>(), outages = new Set<string>(), holds = new Map<string, Promise<void>>(), track: Slot['track'] = { open: [], of: { consumer: 'go', channel: 'go', partition: '0', fence: '1' } }
   const execute = async (jobs: readonly Job[], admit: (job: Job) => boolean): Promise<void> => {
     for (const job of jobs.filter(admit)) {
       if (fails.delete(job.message.id)) { job.settle(E.left({ failure: 'not now', retry: true })); continue }
       await holds.get(job.message.id)
+      if (outages.has(job.message.id)) { job.settle(E.left({ failure: 'away', retry: true, unavailable: true })); continue }
       done.push(job.message.id)
       job.settle(E.right({ consumer: '', id: job.message.id, body: '', time: '' } satisfies Mark))
     }
@@ -26,10 +27,10 @@ const world = (abreast: number) => {
   const runtime = { soon: (call: () => void): void => { void Promise.resolve().then(call) }, after: (_ms: number, call: () => void) => { timers.push(call); return () => {} }, random: () => 1, now: () => 0, newId: () => '', log: () => {} }
   const l = lane({ abreast, enough: 1, execute, runtime, options: defaults, unitLimit: 256 })
   const take = async (id: string, key: string, from: 'delivered' | 'called'): Promise<void> => {
-    l.take(go, message(Go, { key }, { id }), 'go', from === 'delivered' ? { slot: { at: { channel: 'go', partition: '0', position: id }, done: false, track } } : {})
+    l.take(go, message(Go, { key }, { id }), 'go', { done: result => { if (E.isLeft(result) && result.left.fenced) left.push(id) }, ...from === 'delivered' && { slot: { at: { channel: 'go', partition: '0', position: id }, done: false, track } } })
     await turn()
   }
-  return { l, take, timers, done, fails, holds }
+  return { l, take, timers, done, left, fails, outages, holds }
 }
 
 test('keeps the order of delivered commands of a key also where called ones waited among them', async () => {
@@ -58,6 +59,36 @@ test('does nothing behind what it gives up as it closes', async () => {
   w.l.close()
   await turn()
   assert.equal(w.done, [])
+})
+
+test('waits for no outage once it is told to leave, and runs nothing behind what it left', async () => {
+  const w = world(2)
+  let open = (): void => {}, idle = false
+  const hold = new Promise<void>(resolve => { open = resolve })
+  w.outages.add('away').add('late')
+  await w.take('away', 'a', 'delivered')
+  await w.take('behind', 'a', 'delivered')
+  for (const [id, key] of [['late', 'b'], ['other', 'c']] as const) { w.holds.set(id, hold); await w.take(id, key, 'delivered') }
+  await w.take('later', 'b', 'delivered')
+  w.l.leave()
+  void w.l.idle().then(() => { idle = true })
+  await turn()
+  assert.equal([w.left, idle], [['away'], false])
+  open()
+  await turn()
+  assert.ok(idle)
+  assert.equal([w.left.toSorted(), w.done], [['away', 'behind', 'late', 'later'], ['other']])
+})
+
+test('is done with what fails otherwise before it leaves', async () => {
+  const w = world(1)
+  w.fails.add('once')
+  await w.take('once', 'a', 'delivered')
+  await w.take('behind', 'a', 'delivered')
+  w.l.leave()
+  w.timers.shift()!()
+  await turn()
+  assert.equal([w.left, w.done], [[], ['once', 'behind']])
 })
 
 test.run()

@@ -37,14 +37,15 @@ const shut: Settled = E.left({ failure: 'this process is closing', retry: true, 
  * the retries are over (full-jitter backoff: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); other keys go on.
  */
 export const lane = ({ abreast, enough, execute, runtime, options, unitLimit, settling }: Laning) => {
-  const waiting = new Map<string, Laned[]>(), held = new Map<string, string>(), idle: (() => void)[] = [], retries = new Map<Laned, () => void>(), away = new Set<Laned>()
-  let open = 0, closed = false
+  const waiting = new Map<string, Laned[]>(), held = new Map<string, string>(), idle: (() => void)[] = [], retries = new Map<Laned, () => void>(), away = new Set<Laned>(), gone = new Set<string>()
+  let open = 0, closed = false, leaving = false
 
   const submit = (job: Laned): void => { if (closed) job.settle(shut); else { job.queue.jobs.push(job); lined.kick() } }
   /** Law 4 and law 7: behind a failed message of its key a job waits here, behind a parked one it is parked too. */
   const admit = (job: Job): boolean => {
     if (closed) { job.settle(shut); return false }
     if (job.first) return true
+    if (gone.size > 0 && gone.has(job.key)) { job.settle(shut); return false }
     const behind = waiting.size > 0 ? waiting.get(job.key) : undefined // a key is put together of texts: looked up, it costs a tenth of a microsecond
     if (behind) { behind.push(job as Laned); return false } // none but ours were given to be executed
     if (job.do === 'run' && job.slot && held.size > 0 && held.has(job.key)) { job.do = 'park'; job.parked = parkedOf(job.handler, job.message, job.slot.track.of, 'waiting', 'waits behind a parked message of its key', 0, runtime.now()) }
@@ -67,6 +68,8 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit, se
     if (open === 0 && idle.length > 0) for (const call of idle.splice(0)) call()
   }
 
+  /** For whoever has its place next, and with it what stands behind it of its key. */
+  const leave = (job: Laned): void => { gone.add(job.key); end(job, shut) }
   const settled = (job: Laned, result: Settled): void => {
     if (E.isRight(result)) {
       for (const other of away) { away.delete(other); retries.get(other)?.(); retries.delete(other); submit(other) } // what was away is back: nobody waits out his backoff
@@ -75,13 +78,15 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit, se
     }
     const failure = result.left, { redrive } = job.ticket
     if (failure.fenced || closed) return end(job, E.left({ ...failure, fenced: true }))
+    const patient = failure.unavailable === true && (job.slot !== undefined || redrive !== undefined)
+    if (leaving && patient) return leave(job)
     if (!job.first) {
       const behind = waiting.get(job.key)
       if (behind) { behind.push(job); return undefined }
       block(job.key)
       job.first = true
     }
-    const times = job.handler.settings.retry?.times ?? options.retries, patient = failure.unavailable === true && (job.slot !== undefined || redrive !== undefined)
+    const times = job.handler.settings.retry?.times ?? options.retries
     if (job.do !== 'run' && job.attempts + job.outages === 0) runtime.log('error', `'${job.handler.name}' cannot ${job.do === 'park' ? 'park' : 'go past'} '${job.message.type}' ${job.message.id}, and tries again: ${failure.failure}`, { message: job.message.id, correlationid: job.message.correlationid })
     if (patient) job.outages++; else job.attempts++ // an outage is no message's fault: nothing parks for it, however long it takes
     if (job.do !== 'run' || patient || (failure.retry && redrive === undefined && job.attempts <= times)) {
@@ -114,6 +119,12 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit, se
     },
     idle: (): Promise<void> => open === 0 ? Promise.resolve() : new Promise(resolve => { idle.push(resolve) }),
     inFlight: (): number => open,
+    /** What an outage holds up is not waited for: it has a place in its channel, or among what is parked. */
+    leave: (): void => {
+      leaving = true
+      for (const job of away) { retries.get(job)!(); retries.delete(job); leave(job) }
+      away.clear()
+    },
     /** Nothing is tried again: what is not done by now is left to whoever has its messages next. */
     close: (): void => {
       closed = true

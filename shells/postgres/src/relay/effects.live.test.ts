@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { httpEffect } from '@lowtide/http-effect'
 import { deployment, run } from '@lowtide/run'
 import { testServer } from '@lowtide/servers'
-import { right, until } from '@lowtide/testing'
+import { right, until, within } from '@lowtide/testing'
+import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { postgres } from '../postgres.js'
@@ -48,6 +49,25 @@ test('are each applied once by their key, in order, by a sink that fails by chan
     await kill()
     rmSync(folder, { recursive: true, force: true })
   }
+}))
+
+test('are left to the next start by a process that closes while the outside is away', inPlace(() => server.url, async place => {
+  const rung: number[] = [], grace = 60_000
+  let asked = 0, away = true
+  const begin = () => run(deployment({
+    name: 'ringing', functions: [{ note, ring }], shell: postgres({ url: place.url, connections: 4 }), processes: { all: [note, ring] }, options: { ...options, grace, backoffBase: grace, backoffCap: grace },
+    ports: { bell: { effect: ({ n }: { readonly n: number }) => async () => { asked++; return away ? E.left({ failure: 'away', retry: true, unavailable: true }) : E.right(void rung.push(n)) } } },
+  }), { signals: false })
+  const first = await begin()
+  for (const n of [0, 1, 2]) await right(first.send(Note({ key: 'k', n })))
+  await until('an attempt', 20_000, () => asked > 0)
+  await within(20_000, 'close', () => first.close())
+  away = false
+  const next = await begin()
+  try {
+    await until('all of them', 20_000, () => rung.length === 3)
+    assert.equal(rung, [0, 1, 2])
+  } finally { await next.close() }
 }))
 
 test.run()

@@ -1,29 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import type { Shell } from '@lowtide/core'
-import { deployment, planOf, system } from '@lowtide/run'
+import { planOf, system } from '@lowtide/run'
 import { until, within } from '@lowtide/testing'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import pg from 'pg'
-import { postgres } from '../postgres.js'
-import { functions, join, rename, roster, tally, thank, welcome } from './functions/fixture.js'
+import { functions, roster } from './functions/fixture.js'
+import { type Layout, deploymentsOf, processesOf } from './processes/fixture.js'
 import { type Role, accepted } from './scenario/fixture.js'
 
-// One deployment, its handlers assigned to one, two or three processes, each an operating system process; and what stands when they have done the same.
-
-const layouts = {
-  one: { all: [join, rename, thank, welcome, tally, roster] },
-  two: { deciding: [join, rename, thank], following: [welcome, tally, roster] },
-  three: { front: [], handlers: [join, rename, welcome, thank], projector: [roster, tally] },
-}
-export type Layout = keyof typeof layouts
-const isLayout = (name: string): name is Layout => Object.hasOwn(layouts, name)
-/** `acted`: told of each effect. */
-export const clubOf = ({ url, schema, layout, acted = () => {} }: Omit<Role, 'process'> & { readonly acted?: (key: string) => void }) => {
-  if (!isLayout(layout)) throw new Error(`expected one of ${Object.keys(layouts).join(', ')}, found '${layout}'`)
-  const ports = { mail: { effect: ({ to, template }: { to: string; template: string }) => TE.fromIO(() => acted(`${template} ${to}`)) } }
-  const common = { name: 'club', functions: [functions], shell: postgres({ url, schema, connections: 4 }) as Shell, ports, options: { poll: 50, partitions: 4 } } as const
-  return layout === 'one' ? deployment({ ...common, processes: layouts.one }) : layout === 'two' ? deployment({ ...common, processes: layouts.two }) : deployment({ ...common, processes: layouts.three })
-}
+// The processes of a layout, each an operating system process; and what stands when they have done the same.
 
 interface Child { readonly child: ChildProcess; readonly acted: string[]; play(): Promise<unknown>; end(): Promise<void> }
 const script = new URL('child/fixture.js', import.meta.url), patience = 30_000
@@ -41,15 +24,19 @@ const childOf = async (role: Role): Promise<Child> => {
 }
 
 export interface Stands { readonly answers: unknown; readonly effects: readonly string[]; readonly tables: { readonly [table: string]: unknown }; readonly channels: unknown; readonly outcomes: unknown }
-const tables = [...new Set(Object.values(functions).flatMap(h => h.tables).map(t => t.name))]
-/** The scenario, played to a fresh schema by the first process of a layout; all is read by plain SQL. */
-export const standsAfter = async (url: string, layout: Layout): Promise<Stands> => {
-  const schema = `club_${layout}`, whole = clubOf({ url, schema, layout }), made = await whole.shell.verbs!.find(({ name }) => name === 'migrate')!.run(planOf(whole, system), new Set())()
-  if (made._tag === 'Left') throw new Error(made.left.failure)
-  const client = new pg.Client({ connectionString: url }), children = await Promise.all(Object.keys(layouts[layout]).map(process => childOf({ url, schema, layout, process })))
-  const sql = async (text: string): Promise<readonly { readonly [column: string]: unknown }[]> => (await client.query<{ [column: string]: unknown }>(text)).rows
+const tables = [...new Set(Object.values(functions).flatMap(h => h.tables).map(t => t.name))], reading = roster.tables.map(t => t.name)
+/** The scenario, played to a fresh schema by the first process of a layout; all is read by plain SQL, the rows of the projector from `copy` where it stands apart. */
+export const standsAfter = async (url: string, copy: string, layout: Layout): Promise<Stands> => {
+  const schema = `club_${layout}`, role = { url, copy, schema, layout, process: '' }
+  for (const d of deploymentsOf(role)) {
+    const made = await d.shell.verbs!.find(({ name }) => name === 'migrate')!.run(planOf(d, system), new Set())()
+    if (made._tag === 'Left') throw new Error(made.left.failure)
+  }
+  const client = new pg.Client({ connectionString: url }), other = new pg.Client({ connectionString: copy }), children = await Promise.all(processesOf(layout).map(process => childOf({ ...role, process })))
+  const sql = async (text: string, at = client): Promise<readonly { readonly [column: string]: unknown }[]> => (await at.query<{ [column: string]: unknown }>(text)).rows
   try {
     await client.connect()
+    await other.connect()
     const answers = await children[0]!.play(), effects = (): readonly string[] => children.flatMap(c => c.acted).toSorted()
     const settled = async (): Promise<boolean> => {
       const [found] = await sql(`select count(*) filter (where channel = 'thank-events')::int as thanked, count(*) filter (where channel = 'tally-events')::int as tallied from ${schema}.lowtide_log`)
@@ -59,8 +46,12 @@ export const standsAfter = async (url: string, layout: Layout): Promise<Stands> 
     /** A row's version is the transaction that wrote it. */
     const rows = async () => {
       const found: { [table: string]: unknown } = {}
-      for (const name of tables) found[name] = (await sql(`select to_jsonb(t) - 'lowtide_version' as row from ${schema}.${name} t order by email`)).map(({ row }) => row)
+      for (const name of tables) found[name] = (await sql(`select to_jsonb(t) - 'lowtide_version' as row from ${schema}.${name} t order by email`, layout === 'apart' && reading.includes(name) ? other : client)).map(({ row }) => row)
       return found
+    }
+    if (layout === 'apart') for (const [at, foreign] of [[client, reading], [other, tables.filter(name => !reading.includes(name))]] as const) {
+      const found = await sql(`select table_name from information_schema.tables where table_schema = '${schema}' and table_name in (${foreign.map(name => `'${name}'`).join(', ')})`, at)
+      if (found.length > 0) throw new Error(`expected ${foreign.join(', ')} in the other database alone, found ${JSON.stringify(found)}`)
     }
     return {
       answers, effects: effects(),
@@ -71,6 +62,6 @@ export const standsAfter = async (url: string, layout: Layout): Promise<Stands> 
     }
   } finally {
     await Promise.all(children.map(c => c.end()))
-    await client.end()
+    await Promise.all([client.end(), other.end()])
   }
 }

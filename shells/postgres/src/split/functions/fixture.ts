@@ -1,10 +1,10 @@
-import { accept, channel, command, commandHandler, event, int, json, policy, port, projector, reject, resolver, table, text } from '@lowtide/core'
+import { accept, channel, command, commandHandler, event, int, json, policy, port, projector, query, reject, resolver, table, text } from '@lowtide/core'
 import * as O from 'fp-ts/lib/Option.js'
 import { z } from 'zod'
 
-// A club: decisions, two policies (one acts and sends a command, one keeps a row of its own), and a projection that the answers show.
+// A club: decisions, two policies (one acts and sends a command, one keeps a row of its own), and a projection that the answers show. Its events may be read from another database.
 
-const s = z.string(), commands = channel('club-commands'), events = channel('club-events'), thanks = channel('thank-commands'), thanked = channel('thank-events', { external: true }), tallied = channel('tally-events', { external: true })
+const s = z.string(), commands = channel('club-commands'), events = channel('club-events', { external: true }), thanks = channel('thank-commands'), thanked = channel('thank-events', { external: true }), tallied = channel('tally-events', { external: true })
 const member = z.object({ email: s, handle: s }), naming = z.object({ email: s, name: s })
 export const Join = command('Join', { channel: commands, key: d => d.email, rejections: ['joined', 'taken'], schema: member })
 export const Rename = command('Rename', { channel: commands, key: d => d.email, rejections: ['unknown', 'same'], schema: naming })
@@ -59,4 +59,8 @@ export const joined = resolver({
   lookup: ({ Joined: [event] }) => ({ row: rosters.get(event.data.email) }),
   answer: ({ row }) => row,
 })
-export const functions = { join, rename, thank, welcome, tally, roster, joined }
+export const listed = query({ meta: { name: 'Listed', args: z.object({ email: s }), uses: [rosters] }, lookup: ({ email }) => ({ row: rosters.get(email) }), answer: ({ row }) => row })
+/** What may stand on another database than the rest. */
+export const read = { roster, listed }
+export const decided = { join, rename, thank, welcome, tally }
+export const functions = { ...decided, ...read, joined }
