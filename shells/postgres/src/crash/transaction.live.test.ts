@@ -104,7 +104,8 @@ test('is refused where it could not be decided so', at(async (place, client) => 
     await client.query('begin')
     assert.match(await why(app, { transaction: client, wait: 'projected' }), /^invalid: nothing is projected before/)
     assert.match(await why(front, { transaction: client }), /^invalid: 'note' does not run in this process/)
-    assert.match(await why(app, { transaction: pool as never }), /^invalid: .*expected a client of 'pg'/)
+    // @ts-expect-error a pool is no connection
+    assert.match(await why(app, { transaction: pool }), /^invalid: .*expected a client of 'pg'/)
     await connected(other.url, async far => {
       await far.query('begin')
       const strange = await why(app, { transaction: far })
@@ -254,6 +255,25 @@ test('under an id that another process handles meanwhile has its outcome', at(as
     await second.query('commit')
   })
   assert.equal([await count(place, `lowtide.lowtide_inbox where id = 'no'`), await count(place, 'public.mine')], [1, 1])
+}))
+
+test('in a circle of waits is tried again, then answered, and gives its locks back', at(async (place, client) => {
+  const app = await place.app()
+  await connected(place.url, async other => {
+    await client.query('begin; lock table public.mine in exclusive mode')
+    await other.query(`begin; set local deadlock_timeout = '1min'`) // the other one finds it
+    assert.is(verdict(await app.send(note('a'), { transaction: other })()), 'accepted')
+    const writes = other.query(`insert into public.mine values ('waits')`), waiting = app.send(note('b'), { id: '1', transaction: client })()
+    const circle = await waiting
+    assert.match(JSON.stringify(circle), 'deadlock detected')
+    assert.is(verdict(circle), 'unavailable')
+    assert.is((await client.query('commit')).command, 'COMMIT', 'it goes on')
+    await writes
+    await other.query('commit')
+  })
+  assert.is(verdict(await app.send(note('b'), { id: '1' })()), 'accepted')
+  await journaled(place, 'l', 2)
+  assert.equal([await written(place, 'l'), await count(place, 'public.mine')], [expected('a', 'b'), 1])
 }))
 
 test('that the caller ends too early leaves nothing', at(async (place, client) => {

@@ -73,7 +73,8 @@ const constraintsOf = (shape: Declared, live: LiveTable, sql: ReturnType<typeof 
   const foreign = shared ? [...left].filter(found => !replaced(found)) : []
   for (const found of foreign) {
     left.delete(found)
-    faults.push(`table '${shape.name}' has the constraint '${found.name}' (${found.kind === 'u' ? `unique ${fields(found.columns)}` : `reference from ${fields(found.columns)}`}${found.parent === null ? '' : ` to '${found.parent}'`}), which is not declared so: expected none that decisions know nothing of; declare it, or run: ${sql.dropConstraint(shape.name, found.name)}`)
+    const to = found.parent === null ? '' : ` to '${found.parent}'`, what = found.kind === 'u' ? 'unique' : 'reference from'
+    faults.push(`table '${shape.name}' has the constraint '${found.name}' (${what} ${fields(found.columns)}${to}), which is not declared so: expected none that decisions know nothing of; declare it, or run: ${sql.dropConstraint(shape.name, found.name)}`)
   }
   const dropped = [...left].map(({ name, columns, kind }): Change => ({
     name: `drop constraint '${name}' of '${shape.name}'`, sql: sql.dropConstraint(shape.name, name), lack: `table '${shape.name}' has the constraint '${name}' (${kind === 'u' ? 'unique' : 'reference from'} ${fields(columns)}), which is not declared so`,
