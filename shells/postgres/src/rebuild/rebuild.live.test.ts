@@ -90,6 +90,24 @@ test('takes in what is parked: it then finds itself done, and its key goes on', 
   await same(place)
 }))
 
+test('takes in what a process has not read yet of a key that is held there: its partitions begin anew behind it', inDatabase(async place => {
+  const app = await place.app('adder'), projector = await place.child('projector', { POISON: 'a2', LEASE: '20000' })
+  const send = async (...ns: readonly number[]): Promise<void> => { for (const n of ns) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'handled' })) }
+  await send(1, 2, 3)
+  await until('two messages to be parked', 20_000, async () => (await right(app.parked.list())).length === 2)
+  projector.halt()
+  await send(4, 5)
+  const fences = async (): Promise<unknown> => place.sql(`select distinct c.owner, c.fence from lowtide.lowtide_consumers c join lowtide.lowtide_log l using (channel, partition) where consumer = 'summing'`), before = await fences()
+  assert.is(await right(app.rebuild(summing)), 5)
+  await same(place)
+  assert.not.equal(await fences(), before)
+  projector.goOn()
+  await send(6)
+  await until('nothing to be parked', 20_000, async () => (await right(app.parked.list())).length === 0)
+  await projected(place)
+  await same(place)
+}))
+
 test('tells how far it is, and can be interrupted', inDatabase(async place => {
   const app = await place.app(), told: unknown[] = []
   for (const n of [1, 2, 3]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))

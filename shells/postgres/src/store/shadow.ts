@@ -26,7 +26,8 @@ const unitLimit = 2_000
 /**
  * Empty copies of tables beside the live ones, whose rows take the place of theirs in one transaction. It keeps out those who write the tables, and units of
  * the consumers by the locks of their partitions (a late put would write an old row over a rebuilt one); who reads goes on. Their checkpoints go to the end of
- * what was rebuilt, so what a consumer has not read yet is in its rows already; marks stand for what has no place of its own, and for what is parked, which then runs again and finds them.
+ * what was rebuilt, so what a consumer has not read yet is in its rows already, and get a new fence: what its owner has in hand is in the rows too, and it begins
+ * anew behind them (else it would park, behind a parked message, what is in the rows, and a redrive would write it again). Marks stand for what has no place of its own, and for what is parked, which then runs again and finds them.
  * A rebuild holds a lock on each of its tables in a transaction of its own connection: it ends with the process, however that ends.
  */
 export const shadow = async ({ db, partitions, name, runtime, originals, log, over, unknown }: Shadowing): Promise<E.Either<Failure, Shadow>> => {
@@ -55,10 +56,12 @@ export const shadow = async ({ db, partitions, name, runtime, originals, log, ov
   const replacement = (upTo: readonly Reach[]): string => {
     const ends = log.identity === undefined ? upTo : cursorsOf([...new Set([...consumers.values()].flatMap(channels => [...channels]))], partitions, upTo).map(({ channel, partition, ...place }): Reach => ({ channel, partition: String(partition), position: positionOf(place) }))
     const moves = [...consumers].flatMap(([consumer, channels]) => ends.filter(r => channels.has(r.channel)).map(r => `(${literal(consumer)}, ${literal(r.channel)}, ${r.partition}::smallint, ${placeOf(r.position).tx}::bigint, ${placeOf(r.position).n})`))
+    // of the same log it goes on, and never back; of another one the place that it had says nothing
+    const to = log.identity === undefined ? 'tx = greatest(x.tx, excluded.tx), n = case when (x.tx, x.n) < (excluded.tx, excluded.n) then excluded.n else x.n end' : 'tx = excluded.tx, n = excluded.n'
     const own = [...consumers.keys()].map(literal).join(', ')
     return [
       `set constraints all deferred`, copies.replace, `insert into ${schema}.lowtide_inbox select * from ${copies.marks} on conflict do nothing`,
-      ...moves.length === 0 ? [] : [`insert into ${schema}.lowtide_consumers as x (consumer, channel, partition, tx, n) values ${moves.join(', ')} on conflict (consumer, channel, partition) do update set tx = excluded.tx, n = excluded.n${log.identity === undefined ? ' where (x.tx, x.n) < (excluded.tx, excluded.n)' : ', fence = x.fence + 1'}`],
+      ...moves.length === 0 ? [] : [`insert into ${schema}.lowtide_consumers as x (consumer, channel, partition, tx, n) values ${moves.join(', ')} on conflict (consumer, channel, partition) do update set ${to}, fence = x.fence + 1`],
       ...log.identity === undefined ? [] : [...consumers.keys()].map(consumer => belongs(schema, consumer, log.identity!)),
       ...own === '' ? [] : [
         `insert into ${schema}.lowtide_inbox (consumer, id, body, time, tx) select consumer, message ->> 'id', '', now(), pg_current_xact_id()::text::bigint from ${schema}.lowtide_parked where consumer in (${own}) and message ->> 'id' is not null on conflict do nothing`,
