@@ -25,7 +25,7 @@ export const rebuild = async ({ store, handlers, runtime, progress, signal, ...e
   if (tables.length === 0) return refuse('invalid', 'nothing to rebuild: these handlers write no tables')
   const written = (h: AnyDecider) => h.kind === 'projector' ? h.in : h.out.filter(t => t.kind === 'event')
   const writers: readonly AnyDecider[] = own.map(h => ({ kind: 'projector', name: h.name, in: written(h), out: [], tables: h.tables, ports: [], settings: {}, write: h.write }))
-  const channels = [...new Set(writers.flatMap(w => w.in.map(t => t.channel.channel)))], projected = own.some(h => h.kind === 'projector')
+  const channels = [...new Set(writers.flatMap(w => w.in.map(t => t.channel.channel)))]
   const projects = (consumer: string): boolean => own.some(h => h.kind === 'projector' && h.name === consumer)
   const shadow = await store.shadow(tables)()
   if (E.isLeft(shadow)) return E.left(unavailable(shadow.left))
@@ -40,9 +40,9 @@ export const rebuild = async ({ store, handlers, runtime, progress, signal, ...e
     let fault: NotHandled | undefined
     const stop = (why: string): void => { fault ??= told(`rebuilding ${names} stopped: ${why}; the old rows serve on`) }
     const jobs = messages.messages.flatMap((m, i): Job[] => {
-      // an event that several handlers make is written as its maker does: its source ends with the maker's name
-      const takers = writers.filter(w => w.in.some(t => t.type === m.type)), made = takers.filter(w => m.source.endsWith(`/${w.name}`)), at = messages.at[i]!
-      return (projected ? takers : made.length > 0 ? made : takers.slice(0, 1)).map((handler): Job => {
+      // of an event that several handlers make none writes but its maker, with whose name its source ends; and every projector writes it
+      const takers = writers.filter(w => w.in.some(t => t.type === m.type)), makers = takers.filter(w => !projects(w.name)), at = messages.at[i]!, maker = makers.find(w => m.source.endsWith(`/${w.name}`)) ?? makers[0]
+      return [...maker === undefined ? [] : [maker], ...takers.filter(w => projects(w.name))].map((handler): Job => {
         const opened = open(handler.in.find(t => t.type === m.type)!, m), place = `${at.partition}/${at.channel}/${handler.name}`
         const track = tracks.get(place) ?? { open: [], of: { consumer: handler.name, channel: at.channel, partition: at.partition, fence: '' } }
         tracks.set(place, track)
