@@ -90,6 +90,16 @@ test('takes in what is parked: it then finds itself done, and its key goes on', 
   await same(place)
 }))
 
+test('marks what is parked under an id as the log counts them, else it would be taken for old', inDatabase(async place => {
+  await place.sql(`update lowtide.lowtide_meta set value = '1000000' where key = 'shift'`)
+  const front = await place.app('adder'), projector = await place.child('projector', { POISON: 'a2' })
+  for (const n of [1, 2, 3]) await right(front.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'handled' }))
+  await until('two messages to be parked', 20_000, async () => (await right(front.parked.list())).length === 2)
+  await projector.kill()
+  assert.is(await right(front.rebuild(summing)), 3)
+  assert.equal(await place.sql(`select count(*)::int as n, count(*) filter (where tx > 1000000)::int as young from lowtide.lowtide_inbox where consumer = 'summing'`), [{ n: 2, young: 2 }])
+}))
+
 test('takes in what a process has not read yet of a key that is held there: its partitions begin anew behind it', inDatabase(async place => {
   const app = await place.app('adder'), projector = await place.child('projector', { POISON: 'a2', LEASE: '20000' })
   const send = async (...ns: readonly number[]): Promise<void> => { for (const n of ns) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'handled' })) }

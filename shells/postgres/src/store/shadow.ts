@@ -5,6 +5,7 @@ import { failureOf, isFailure } from '../server/failure.js'
 import { isOnce, placeOf, positionOf } from '../log/position.js'
 import { belongs, copiesOf, literal } from './copies.js'
 import { cursorsOf, endsOf, endsStep, leftStep } from './history.js'
+import { txOf } from './gate.js'
 import { locking, ownershipOf, rebuildOf } from './locks.js'
 import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from '../server/statement.js'
@@ -12,7 +13,7 @@ import { guarding, patience } from './guarding.js'
 
 type Shadow = Awaited<ReturnType<ReturnType<Store['shadow']>>> extends E.Either<Failure, infer S> ? S : never
 interface Shadowing {
-  readonly db: Database; readonly partitions: number; readonly name: string; readonly runtime: Pick<Runtime, 'after' | 'random' | 'now'>
+  readonly db: Database; readonly shift: number; readonly partitions: number; readonly name: string; readonly runtime: Pick<Runtime, 'after' | 'random' | 'now'>
   readonly originals: readonly AnyTable[]
   /** Where the log is. `identity`: of another database, to whose log the consumers belong from the swap on. */
   readonly log: { readonly db: Pick<Database, 'fly' | 'schema'>; readonly identity?: string | undefined }
@@ -30,7 +31,7 @@ const unitLimit = 2_000
  * anew behind them (else it would park, behind a parked message, what is in the rows, and a redrive would write it again). Marks stand for what has no place of its own, and for what is parked, which then runs again and finds them.
  * A rebuild holds a lock on each of its tables in a transaction of its own connection: it ends with the process, however that ends.
  */
-export const shadow = async ({ db, partitions, name, runtime, originals, log, over, unknown }: Shadowing): Promise<E.Either<Failure, Shadow>> => {
+export const shadow = async ({ db, shift, partitions, name, runtime, originals, log, over, unknown }: Shadowing): Promise<E.Either<Failure, Shadow>> => {
   const schema = identifier(db.schema), locks = locking(db.schema), doing = `rebuild ${originals.map(t => `'${t.name}'`).join(', ')}`
   const lockOf = (table: string): number => { const one = locks(); one.exclusive(rebuildOf(table)); return one.numbers()[0]! }
   const copies = copiesOf(db, name, originals, lockOf, new Date(runtime.now()).toISOString()), begun = await guarding({ db, runtime, doing, locks: originals.map(t => lockOf(t.name)), copies })
@@ -64,7 +65,7 @@ export const shadow = async ({ db, partitions, name, runtime, originals, log, ov
       ...moves.length === 0 ? [] : [`insert into ${schema}.lowtide_consumers as x (consumer, channel, partition, tx, n) values ${moves.join(', ')} on conflict (consumer, channel, partition) do update set ${to}, fence = x.fence + 1`],
       ...log.identity === undefined ? [] : [...consumers.keys()].map(consumer => belongs(schema, consumer, log.identity!)),
       ...own === '' ? [] : [
-        `insert into ${schema}.lowtide_inbox (consumer, id, body, time, tx) select consumer, message ->> 'id', '', now(), pg_current_xact_id()::text::bigint from ${schema}.lowtide_parked where consumer in (${own}) and message ->> 'id' is not null on conflict do nothing`,
+        `insert into ${schema}.lowtide_inbox (consumer, id, body, time, tx) select consumer, message ->> 'id', '', now(), ${txOf(shift)} from ${schema}.lowtide_parked where consumer in (${own}) and message ->> 'id' is not null on conflict do nothing`,
         `update ${schema}.lowtide_parked set state = 'redrive' where consumer in (${own}) and state = 'parked' and message is not null`,
       ],
       copies.drop,

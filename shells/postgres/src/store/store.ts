@@ -63,7 +63,7 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime, out
     }),
     shadow: originals => doing('copy tables', async () => {
       const missing = originals.find(({ name }) => !known.has(name))
-      return missing ? E.left(unknown(missing.name)) : shadow({ db, partitions, runtime, log: { db: from?.db ?? db, identity: from?.identity }, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}, true), unknown })
+      return missing ? E.left(unknown(missing.name)) : shadow({ db, shift, partitions, runtime, log: { db: from?.db ?? db, identity: from?.identity }, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}, true), unknown })
     }),
   }
 }
