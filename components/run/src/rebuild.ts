@@ -14,13 +14,15 @@ export type Rebuilding = Omit<Executing, 'store'> & {
   readonly progress?: ((p: Progress) => void) | undefined
   /** Ends it before its time; the old rows go on serving. */
   readonly signal?: AbortSignal | undefined
+  /** Also where the history does not tell all any more: what only the lost events made is gone then. */
+  readonly partial?: boolean | undefined
 }
 
 /**
  * Makes the tables of a group anew from history, by `write` alone: no decision is made again and no effect can fire (law 12). The old rows
  * serve until the new ones have caught up; then they are swapped in one step. Whatever keeps it from that, its copies are gone at the end.
  */
-export const rebuild = async ({ store, handlers, runtime, progress, signal, ...env }: Rebuilding): Promise<E.Either<NotHandled, number>> => {
+export const rebuild = async ({ store, handlers, runtime, progress, signal, partial = false, ...env }: Rebuilding): Promise<E.Either<NotHandled, number>> => {
   const own = handlers.filter(h => Object.keys(h.write).length > 0), tables = [...new Map(own.flatMap(h => h.tables).map(t => [t.name, t])).values()], names = tables.map(t => t.name).join(', ')
   if (tables.length === 0) return refuse('invalid', 'nothing to rebuild: these handlers write no tables')
   const written = (h: AnyDecider) => h.kind === 'projector' ? h.in : h.out.filter(t => t.kind === 'event')
@@ -57,6 +59,7 @@ export const rebuild = async ({ store, handlers, runtime, progress, signal, ...e
     return fault
   }
   try {
+    if (copies.lacks !== undefined && !partial) return refuse('invalid', `cannot rebuild ${names}: ${copies.lacks}, and what is in the rows of these alone would be gone; the old rows serve on; to make the rows anew from what is left, add --partial, or call app.rebuild(handler, { partial: true })`)
     void copies.left(channels, []).then(n => { of = n })
     for (let next = read(upTo); ;) {
       const found = await next

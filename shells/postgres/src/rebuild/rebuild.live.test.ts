@@ -118,6 +118,20 @@ test('takes in what a process has not read yet of a key that is held there: its 
   await same(place)
 }))
 
+test('is refused where retention has removed events, unless it is asked for what is left', inDatabase(async place => {
+  const app = await place.app()
+  for (const key of ['a', 'b']) await right(app.send(Add({ key, n: 1, entry: key }), { wait: 'projected' }))
+  await place.sql(`delete from lowtide.lowtide_log where message #>> '{data,key}' = 'a'`)
+  await place.sql(`update lowtide.lowtide_retention set total = 2 where kind = 'events'`)
+  const { notHandled, message } = await left(app.rebuild(summing))
+  assert.is(notHandled, 'invalid')
+  assert.is(message, 'cannot rebuild sums, entries: expected that the log holds all events, found that retention has removed 2 of them, and what is in the rows of these alone would be gone; the old rows serve on; to make the rows anew from what is left, add --partial, or call app.rebuild(handler, { partial: true })')
+  const keys = async (): Promise<unknown> => (await place.sql('select key from lowtide.sums order by key')).map(row => row['key'])
+  assert.equal([await keys(), await copies(place)], [['a', 'b'], 0])
+  assert.is(await right(app.rebuild(summing, { partial: true })), 1)
+  assert.equal([await keys(), await copies(place)], [['b'], 0])
+}))
+
 test('tells how far it is, and can be interrupted', inDatabase(async place => {
   const app = await place.app(), told: unknown[] = []
   for (const n of [1, 2, 3]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))

@@ -1,7 +1,7 @@
 import type { AnyTable, Committed, Failure, Mark, Reach, Runtime, Store, Unit } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Database } from '../server/database.js'
-import { failureOf, isFailure } from '../server/failure.js'
+import { failureOf, isFailure, refusalOf } from '../server/failure.js'
 import { isOnce, placeOf, positionOf } from '../log/position.js'
 import { belongs, copiesOf, literal } from './copies.js'
 import { cursorsOf, endsOf, endsStep, leftStep } from './history.js'
@@ -24,6 +24,19 @@ interface Shadowing {
 /** Rows of one unit: nobody else waits for it, and it takes no locks. */
 const unitLimit = 2_000
 
+/** Whether retention has ever taken events from the log, of whatever channel. Of another service's log it is asked where this role may. */
+const removed = async ({ db, identity }: Shadowing['log']): Promise<string | undefined> => {
+  try {
+    const [landed] = await db.fly([{ statement: statement(`select total from ${identifier(db.schema)}.lowtide_retention where kind = 'events' and total > 0`), params: [] }]), [row] = landed!.rows
+    return row && `expected that the log holds all events, found that retention has removed ${row[0]} of them`
+  } catch (e) {
+    const { code } = refusalOf(e)
+    if (identity !== undefined && code === '42P01') return undefined // a version that removes nothing
+    if (identity !== undefined && code === '42501') return `expected to see whether retention has removed events from the source, found that this role may not: grant select on ${identifier(db.schema)}.lowtide_retention to it there. Where it has removed some, they are not in the history`
+    throw e
+  }
+}
+
 /**
  * Empty copies of tables beside the live ones, whose rows take the place of theirs in one transaction. It keeps out those who write the tables, and units of
  * the consumers by the locks of their partitions (a late put would write an old row over a rebuilt one); who reads goes on. Their checkpoints go to the end of
@@ -36,6 +49,8 @@ export const shadow = async ({ db, shift, partitions, name, runtime, originals, 
   const lockOf = (table: string): number => { const one = locks(); one.exclusive(rebuildOf(table)); return one.numbers()[0]! }
   const copies = copiesOf(db, name, originals, lockOf, new Date(runtime.now()).toISOString()), begun = await guarding({ db, runtime, doing, locks: originals.map(t => lockOf(t.name)), copies })
   if (E.isLeft(begun)) return begun
+  const lacks = await removed(log).catch((e: unknown) => failureOf('see whether events were removed', e))
+  if (isFailure(lacks)) { await begun.right.close(); return E.left(lacks) }
   const guard = begun.right, shapes = new Map(originals.map(table => [table.name, shapeOf(table, copies.at(table.name))]))
   const store = over(table => { const shape = shapes.get(table); if (shape === undefined) throw unknown(table); return shape })
   const stood = statement(`select u.o from unnest($1::text[], $2::text[]) with ordinality u(c, i, o) join ${copies.marks} m on m.consumer = u.c and m.id = u.i`)
@@ -72,7 +87,7 @@ export const shadow = async ({ db, shift, partitions, name, runtime, originals, 
     ].join(';\n')
   }
   return E.right({
-    unitLimit, close: guard.close,
+    unitLimit, lacks, close: guard.close,
     fetch: asked => async () => guard.ended() === undefined ? store.fetch(asked)() : E.left(guard.ended()!),
     left: async (channels, after) => {
       let sum = 0
