@@ -32,7 +32,7 @@ const removed = async ({ db, identity }: Shadowing['log']): Promise<string | und
   } catch (e) {
     const { code } = refusalOf(e)
     if (identity !== undefined && code === '42P01') return undefined // a version that removes nothing
-    if (identity !== undefined && code === '42501') return `expected to see whether retention has removed events from the source, found that this role may not: grant select on ${identifier(db.schema)}.lowtide_retention to it there. Where it has removed some, they are not in the history`
+    if (identity !== undefined && code === '42501') return `expected to see whether retention has removed events from the source, found that this role may not: grant select on ${identifier(db.schema)}.lowtide_retention to it there. Where some were removed, they are not in the history`
     throw e
   }
 }
