@@ -13,11 +13,12 @@ const handlerOf = ({ functions }: AnyDeployment, name: string): AnyDecider => {
   return found
 }
 const rebuild: Command = {
-  name: 'consumers rebuild', about: 'makes the tables of a handler anew from history, while the old rows serve', takes: { ids: 'one', what: 'handler' }, flags: {},
+  name: 'consumers rebuild', about: 'makes the tables of a handler anew from history, while the old rows serve', takes: { ids: 'one', what: 'handler' },
+  flags: { partial: { about: 'also where events were removed for their age: rows that only these made are gone then' } },
   details: 'By `write` alone: nothing is decided again, and nothing is sent. The tables of all handlers that share some with it are made anew. Processes may run meanwhile; nothing they write is lost.\n  Where it is ended, also by force, the old rows stay. A line of progress a second on standard error, with --json a JSON document each.',
   run: ({ deployment, plan, ids: [name], flags, terminal, signal }) => toItsEnd(deployment.shell, plan, async (store): Promise<Report> => {
     const handler = handlerOf(deployment, name!), told = teller(handler.name, flags.has('json'), plan.runtime.now, terminal.note)
-    const done = await rebuilding(deployment, store, plan.runtime)(handler, { progress: told.progress, signal })
+    const done = await rebuilding(deployment, store, plan.runtime)(handler, { progress: told.progress, signal, partial: flags.has('partial') })
     if (E.isLeft(done)) throw trouble(done.left.notHandled === 'unavailable' ? 3 : 1, done.left.message)
     const { seconds, rate } = told.figures({ events: done.right, of: done.right }), tables = [...new Set(handler.tables.map(t => t.name))]
     return { text: `rebuilt ${tables.join(', ')} from ${done.right} events in ${seconds.toFixed(1)} s, ${rate} a second`, data: { handler: handler.name, tables, events: done.right, seconds, rate } }

@@ -67,7 +67,7 @@ export interface Store {
   /** The marks that stand, of those asked for. */
   seen(asked: readonly Pick<Mark, 'consumer' | 'id' | 'at'>[]): TaskEither<Failure, readonly Mark[]>
   /** How far a consumer's checkpoints stand, and how many messages it holds parked. */
-  applied(consumer: string): TaskEither<Failure, { readonly upTo: readonly Reach[]; readonly parked: number }>; /** Sets a consumer's checkpoints, where an operator wants it, and its marks behind them are gone; `back`: also to an earlier place; `force`: although a process runs it, which finds itself fenced; `dry`: only tells. Answers from where to where each partition goes, and over how many messages. Absent where nobody can ask for it from outside. */ reset?(consumer: Consumer, to: 'start' | 'end' | Position, how: { readonly back: boolean; readonly force: boolean; readonly dry: boolean }): TaskEither<Failure, readonly (Reach & { readonly from: Position; readonly messages: number })[]>
+  applied(consumer: string): TaskEither<Failure, { readonly upTo: readonly Reach[]; readonly parked: number }>; /** Sets a consumer's checkpoints, where an operator wants it, and of what comes again the marks are gone; `back`: also to an earlier place; `force`: although a process runs it, which finds itself fenced; `dry`: only tells. Answers from where to where each partition goes, and over how many messages. Absent where nobody can ask for it from outside. */ reset?(consumer: Consumer, to: 'start' | 'end' | Position, how: { readonly back: boolean; readonly force: boolean; readonly dry: boolean }): TaskEither<Failure, readonly (Reach & { readonly from: Position; readonly messages: number })[]>
   /** In the order in which they were parked. */
   parked(filter: ParkedFilter): TaskEither<Failure, readonly Parked[]>
   /** `redrive` asks the owner to run it again; `discard` removes it, and what waited behind it is redriven. */
@@ -77,9 +77,9 @@ export interface Store {
   /**
    * Empty copies of tables, to rebuild them while the live ones serve; who asks for those of a table that is being rebuilt may be refused. `swap` answers false while the log has messages of these channels
    * behind `upTo`; it checks uniques and references, and the marks committed to the copies stand with them (or checkpoints at their places): what a projector has not read yet is in its rows already.
-   * `left`: how many messages stand behind `after`, nothing where that cannot be told. `close` removes the copies; it is safe twice, and after `swap`. `unitLimit`: most messages in one of its units, where more fit than into others.
+   * `left`: how many messages stand behind `after`, nothing where that cannot be told. `close` removes the copies; it is safe twice, and after `swap`. `unitLimit`: most messages in one of its units, where more fit than into others. `lacks`: why the history does not tell all that the rows have, where it does not.
    */
-  shadow(tables: readonly AnyTable[]): TaskEither<Failure, Pick<Store, 'fetch' | 'commit'> & { readonly unitLimit?: number; swap(channels: readonly string[], upTo: readonly Reach[]): TaskEither<Failure, boolean>; left(channels: readonly string[], after: readonly Reach[]): Promise<number | undefined>; close(): Promise<void> }>
+  shadow(tables: readonly AnyTable[]): TaskEither<Failure, Pick<Store, 'fetch' | 'commit'> & { readonly unitLimit?: number; readonly lacks?: string | undefined; swap(channels: readonly string[], upTo: readonly Reach[]): TaskEither<Failure, boolean>; left(channels: readonly string[], after: readonly Reach[]): Promise<number | undefined>; close(): Promise<void> }>
   /** Calls on news of that kind: a hint that may be lost; whoever waits polls underneath. Returns the way to stop. */
   watch(what: 'outcome' | 'applied' | 'parked', listener: () => void): () => void
 }

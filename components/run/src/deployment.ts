@@ -20,7 +20,7 @@ export interface AnyApp extends Intake {
     discard(id: string): TaskEither<NotHandled, void>
   }
   /** Makes the tables of this handler's group anew from history, by `write` alone, while the old rows serve; answers with the number of events. */
-  rebuild(handler: AnyDecider, how?: Pick<Rebuilding, 'progress' | 'signal'>): TaskEither<NotHandled, number>
+  rebuild(handler: AnyDecider, how?: Pick<Rebuilding, 'progress' | 'signal' | 'partial'>): TaskEither<NotHandled, number>
   /** Where the front of this process listens, if it has one that does. */
   readonly port: number | undefined
   /** What runs here, what the shell guarantees, and every number in force. */

@@ -14,18 +14,20 @@ export type Rebuilding = Omit<Executing, 'store'> & {
   readonly progress?: ((p: Progress) => void) | undefined
   /** Ends it before its time; the old rows go on serving. */
   readonly signal?: AbortSignal | undefined
+  /** Also where the history does not tell all any more: what only the lost events made is gone then. */
+  readonly partial?: boolean | undefined
 }
 
 /**
  * Makes the tables of a group anew from history, by `write` alone: no decision is made again and no effect can fire (law 12). The old rows
  * serve until the new ones have caught up; then they are swapped in one step. Whatever keeps it from that, its copies are gone at the end.
  */
-export const rebuild = async ({ store, handlers, runtime, progress, signal, ...env }: Rebuilding): Promise<E.Either<NotHandled, number>> => {
+export const rebuild = async ({ store, handlers, runtime, progress, signal, partial = false, ...env }: Rebuilding): Promise<E.Either<NotHandled, number>> => {
   const own = handlers.filter(h => Object.keys(h.write).length > 0), tables = [...new Map(own.flatMap(h => h.tables).map(t => [t.name, t])).values()], names = tables.map(t => t.name).join(', ')
   if (tables.length === 0) return refuse('invalid', 'nothing to rebuild: these handlers write no tables')
   const written = (h: AnyDecider) => h.kind === 'projector' ? h.in : h.out.filter(t => t.kind === 'event')
   const writers: readonly AnyDecider[] = own.map(h => ({ kind: 'projector', name: h.name, in: written(h), out: [], tables: h.tables, ports: [], settings: {}, write: h.write }))
-  const channels = [...new Set(writers.flatMap(w => w.in.map(t => t.channel.channel)))], projected = own.some(h => h.kind === 'projector')
+  const channels = [...new Set(writers.flatMap(w => w.in.map(t => t.channel.channel)))]
   const projects = (consumer: string): boolean => own.some(h => h.kind === 'projector' && h.name === consumer)
   const shadow = await store.shadow(tables)()
   if (E.isLeft(shadow)) return E.left(unavailable(shadow.left))
@@ -40,9 +42,9 @@ export const rebuild = async ({ store, handlers, runtime, progress, signal, ...e
     let fault: NotHandled | undefined
     const stop = (why: string): void => { fault ??= told(`rebuilding ${names} stopped: ${why}; the old rows serve on`) }
     const jobs = messages.messages.flatMap((m, i): Job[] => {
-      // an event that several handlers make is written as its maker does: its source ends with the maker's name
-      const takers = writers.filter(w => w.in.some(t => t.type === m.type)), made = takers.filter(w => m.source.endsWith(`/${w.name}`)), at = messages.at[i]!
-      return (projected ? takers : made.length > 0 ? made : takers.slice(0, 1)).map((handler): Job => {
+      // of an event that several handlers make none writes but its maker, with whose name its source ends; and every projector writes it
+      const takers = writers.filter(w => w.in.some(t => t.type === m.type)), makers = takers.filter(w => !projects(w.name)), at = messages.at[i]!, maker = makers.find(w => m.source.endsWith(`/${w.name}`)) ?? makers[0]
+      return [...maker === undefined ? [] : [maker], ...takers.filter(w => projects(w.name))].map((handler): Job => {
         const opened = open(handler.in.find(t => t.type === m.type)!, m), place = `${at.partition}/${at.channel}/${handler.name}`
         const track = tracks.get(place) ?? { open: [], of: { consumer: handler.name, channel: at.channel, partition: at.partition, fence: '' } }
         tracks.set(place, track)
@@ -57,6 +59,7 @@ export const rebuild = async ({ store, handlers, runtime, progress, signal, ...e
     return fault
   }
   try {
+    if (copies.lacks !== undefined && !partial) return refuse('invalid', `cannot rebuild ${names}: ${copies.lacks}, and what is in the rows of these alone would be gone; the old rows serve on; to make the rows anew from what is left, add --partial, or call app.rebuild(handler, { partial: true })`)
     void copies.left(channels, []).then(n => { of = n })
     for (let next = read(upTo); ;) {
       const found = await next

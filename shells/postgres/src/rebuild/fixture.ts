@@ -11,14 +11,17 @@ import { Add, add, entries, functions, summing, sums, totals } from './functions
 
 // Processes that write, project and rebuild in a database of their own, looked at by plain SQL.
 
-const options = { lease: 1_000, poll: 50, backoffBase: 10, backoffCap: 200, partitions: 4, timeout: 30_000 }
-export const appOf = (url: string, only?: 'front' | 'worker') => run(deployment({
-  name: 'sums', functions: [functions], shell: postgres({ url, connections: 4, answerTimeout: 10_000 }), processes: { front: [], worker: [add, summing] }, options,
+/** A process that is halted for a time may stay the owner of what it has. */
+const options = { lease: Number(process.env['LEASE'] ?? 1_000), poll: 50, backoffBase: 10, backoffCap: 200, partitions: 4, timeout: 30_000 }
+type Only = 'front' | 'worker' | 'adder' | 'projector'
+export const appOf = (url: string, only?: Only) => run(deployment({
+  name: 'sums', functions: [functions], shell: postgres({ url, connections: 4, answerTimeout: 10_000 }), processes: { front: [], worker: [add, summing], adder: [add], projector: [summing] }, options,
 }), { only, signals: false })
 type App = Awaited<ReturnType<typeof appOf>>
 
 const script = new URL('child/fixture.js', import.meta.url)
-export const child = async (url: string, what: 'worker' | 'add' | 'summing', env: { readonly [name: string]: string } = {}) => {
+type Child = 'worker' | 'projector' | 'add' | 'summing'
+export const child = async (url: string, what: Child, env: { readonly [name: string]: string } = {}) => {
   const one = fork(script, [url, what], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], env: { ...process.env, ...env } })
   let ready = false, end: { readonly by: unknown } | undefined, done: unknown
   one.on('message', (m: { readonly ready?: true; readonly done?: unknown }) => { ready ||= m.ready === true; done ??= m.done; if (m.done !== undefined) one.disconnect() })
@@ -26,6 +29,8 @@ export const child = async (url: string, what: 'worker' | 'add' | 'summing', env
   await until('a process to run', 30_000, () => ready || end !== undefined)
   return {
     ended: (): Promise<unknown> => within(60_000, 'the end of a process', () => until('its end', 60_000, () => end)).then(({ by }) => by), done: (): unknown => done,
+    /** Does nothing, until it is told to go on. */
+    halt: (): void => { one.kill('SIGSTOP') }, goOn: (): void => { one.kill('SIGCONT') },
     kill: async (): Promise<void> => { one.kill('SIGKILL'); await until('its end', 10_000, () => end !== undefined) },
   }
 }
@@ -33,8 +38,8 @@ export const child = async (url: string, what: 'worker' | 'add' | 'summing', env
 export interface Place {
   readonly url: string
   sql(text: string, values?: readonly unknown[]): Promise<readonly { readonly [column: string]: unknown }[]>
-  app(only?: 'front' | 'worker'): Promise<App>
-  child: (what: 'worker' | 'add' | 'summing', env?: { readonly [name: string]: string }) => ReturnType<typeof child>
+  app(only?: Only): Promise<App>
+  child: (what: Child, env?: { readonly [name: string]: string }) => ReturnType<typeof child>
   /** Holds what this statement locks until it is called. */
   holding(text: string): Promise<() => Promise<void>>
 }

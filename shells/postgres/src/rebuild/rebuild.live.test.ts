@@ -90,6 +90,48 @@ test('takes in what is parked: it then finds itself done, and its key goes on', 
   await same(place)
 }))
 
+test('marks what is parked under an id as the log counts them, else it would be taken for old', inDatabase(async place => {
+  await place.sql(`update lowtide.lowtide_meta set value = '1000000' where key = 'shift'`)
+  const front = await place.app('adder'), projector = await place.child('projector', { POISON: 'a2' })
+  for (const n of [1, 2, 3]) await right(front.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'handled' }))
+  await until('two messages to be parked', 20_000, async () => (await right(front.parked.list())).length === 2)
+  await projector.kill()
+  assert.is(await right(front.rebuild(summing)), 3)
+  assert.equal(await place.sql(`select count(*)::int as n, count(*) filter (where tx > 1000000)::int as young from lowtide.lowtide_inbox where consumer = 'summing'`), [{ n: 2, young: 2 }])
+}))
+
+test('takes in what a process has not read yet of a key that is held there: its partitions begin anew behind it', inDatabase(async place => {
+  const app = await place.app('adder'), projector = await place.child('projector', { POISON: 'a2', LEASE: '20000' })
+  const send = async (...ns: readonly number[]): Promise<void> => { for (const n of ns) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'handled' })) }
+  await send(1, 2, 3)
+  await until('two messages to be parked', 20_000, async () => (await right(app.parked.list())).length === 2)
+  projector.halt()
+  await send(4, 5)
+  const fences = async (): Promise<unknown> => place.sql(`select distinct c.owner, c.fence from lowtide.lowtide_consumers c join lowtide.lowtide_log l using (channel, partition) where consumer = 'summing'`), before = await fences()
+  assert.is(await right(app.rebuild(summing)), 5)
+  await same(place)
+  assert.not.equal(await fences(), before)
+  projector.goOn()
+  await send(6)
+  await until('nothing to be parked', 20_000, async () => (await right(app.parked.list())).length === 0)
+  await projected(place)
+  await same(place)
+}))
+
+test('is refused where retention has removed events, unless it is asked for what is left', inDatabase(async place => {
+  const app = await place.app()
+  for (const key of ['a', 'b']) await right(app.send(Add({ key, n: 1, entry: key }), { wait: 'projected' }))
+  await place.sql(`delete from lowtide.lowtide_log where message #>> '{data,key}' = 'a'`)
+  await place.sql(`update lowtide.lowtide_retention set total = 2 where kind = 'events'`)
+  const { notHandled, message } = await left(app.rebuild(summing))
+  assert.is(notHandled, 'invalid')
+  assert.is(message, 'cannot rebuild sums, entries: expected that the log holds all events, found that retention has removed 2 of them, and what is in the rows of these alone would be gone; the old rows serve on; to make the rows anew from what is left, add --partial, or call app.rebuild(handler, { partial: true })')
+  const keys = async (): Promise<unknown> => (await place.sql('select key from lowtide.sums order by key')).map(row => row['key'])
+  assert.equal([await keys(), await copies(place)], [['a', 'b'], 0])
+  assert.is(await right(app.rebuild(summing, { partial: true })), 1)
+  assert.equal([await keys(), await copies(place)], [['b'], 0])
+}))
+
 test('tells how far it is, and can be interrupted', inDatabase(async place => {
   const app = await place.app(), told: unknown[] = []
   for (const n of [1, 2, 3]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))

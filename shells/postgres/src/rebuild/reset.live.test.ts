@@ -4,6 +4,7 @@ import { testServer } from '@lowtide/servers'
 import { left, right, until } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { partitionOf } from '../log/position.js'
 import { postgres } from '../postgres.js'
 import { type Place, compared, inPlace, projected } from './fixture.js'
 import { Add, add, functions, summing } from './functions/fixture.js'
@@ -52,6 +53,22 @@ test('to the end, or to a position, passes over what stands before', inDatabase(
   await right(reset(await place3(), { force: true, back: false }))
   assert.match((await left(reset('1.x', { force: true }))).failure, "expected 'start', 'end' or a position such as 1234.0, found '1.x'; nothing was changed")
   await same(place)
+}))
+
+test('forward lets nothing come again that was handled behind a message that is tried for long', inDatabase(async (place, reset) => {
+  const app = await place.app('adder'), [first, second] = Array.from({ length: 50 }, (_, i) => `k${i}`).filter(key => partitionOf(key, 4) === 0) as [string, string]
+  const send = (key: string, n: number): Promise<unknown> => right(app.send(Add({ key, n, entry: `${key}/${n}` }), { wait: 'handled' }))
+  const tried = await place.child('projector', { POISON: `${first}/1`, RETRIES: '1000' })
+  await send(first, 1)
+  for (const n of [1, 2, 3]) await send(second, n)
+  await until('the other key to be handled', 20_000, async () => (await place.sql('select n::int from lowtide.sums where key = $1', [second]))[0]?.['n'] === 6)
+  await tried.kill()
+  const [at] = await place.sql(`select tx || '.' || n as x from lowtide.lowtide_log where channel = 'sum-events' and message #>> '{data,key}' = $1`, [first])
+  await right(reset(String(at!['x']), { back: false, force: true }))
+  await place.child('projector')
+  await right(app.send(Add({ key: second, n: 4, entry: `${second}/4` }), { wait: 'projected' }))
+  assert.equal(await place.sql('select key, n::int from lowtide.sums'), [{ key: second, n: 10 }])
+  assert.equal(await place.sql('select from lowtide.lowtide_parked'), [], 'none of them was tried again')
 }))
 
 test('is refused while a process runs it; with force that is fenced, and goes on from there', inDatabase(async (place, reset) => {

@@ -63,6 +63,8 @@ test('answers queries from its own tables, needs to do no more than select in th
       await same(place, copy)
       assert.is(await right(reader.query(mirrored, { key: 'a' })), 6)
       await copy.sql(`update copies.mirrors set n = 7`)
+      assert.match((await left(reader.rebuild(mirror))).message, /this role may not: grant select on "lowtide"\.lowtide_retention to it there/)
+      await place.sql(`grant select on lowtide.lowtide_retention to ${role}`)
       assert.is(await right(reader.rebuild(mirror)), 3)
       assert.is(await right(reader.query(mirrored, { key: 'a' })), 6)
       await right(app.send(Add({ key: 'a', n: 4, entry: 'a4' }), { wait: 'projected' }))

@@ -47,6 +47,18 @@ test('marks stay as long as their consumer has old messages before it', inOld(as
   assert.equal([removed.marks, held], [1, []])
 }))
 
+test('marks of what is parked stay, however old: it stands in rebuilt rows, and nothing else tells', inOld(async ({ of, sql, count }) => {
+  const park = (consumer: string, message: string): Promise<unknown> => sql(`insert into lowtide.lowtide_parked (id, consumer, channel, partition, key, state, reason, attempts, time, message, raw) select '${consumer}' || o, '${consumer}', 'news', '0', 'k', 'redrive', 'broke', 6, now(), m, case when m is null then 'x' end from (values (1, '${message}'::json), (2, null)) v(o, m)`)
+  await sql(marks('view', 30, 2))
+  await park('view', '{"id":"m30-2"}')
+  await park('other', '{"id":"m30-1"}')
+  assert.is((await of().count()).counts.marks, 1)
+  assert.is((await of().run(now)).removed.marks, 1)
+  await sql(`delete from lowtide.lowtide_parked`)
+  assert.is((await of().run(now)).removed.marks, 1)
+  assert.is(await count('lowtide_inbox'), 0)
+}))
+
 test('marks of a rebuild, which stand under no transaction, age from now on', inOld(async ({ of, sql, count }) => {
   await sql(`${marks('view', 1000, 3)}; ${events('news', 0, 0)}`) // at(1000) is 0
   assert.is(await count('lowtide_inbox where tx = 0'), 3)

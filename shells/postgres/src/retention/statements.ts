@@ -21,7 +21,9 @@ export const retaining = (db: Pick<Database, 'at'>, shift: number) => {
 
   /** $1: below it all is old enough. $2: where the last batch ended, for what that removed stands in the index until it is vacuumed. */
   const outcomes: Old = { kind: 'outcomes', table: inbox, key: 'ctid', tx: 'tx', params: 3, text: select => `select ${select} from ${inbox} where consumer = '' and tx < $1::bigint and tx >= $2::bigint order by tx limit $3::bigint` }
-  const marks: Old = { kind: 'marks', table: inbox, key: 'ctid', tx: 'tx', params: 4, text: select => `select ${select} from ${inbox} where consumer <> '' and consumer = $3::text and tx < $1::bigint and tx >= $2::bigint order by tx limit $4::bigint` }
+  /** What is parked and stands in rebuilt rows is known by its mark alone, however long it waits. */
+  const waits = `id in (select p.message ->> 'id' from ${parked} p where p.consumer = $3::text and p.message ->> 'id' is not null)`
+  const marks: Old = { kind: 'marks', table: inbox, key: 'ctid', tx: 'tx', params: 4, text: select => `select ${select} from ${inbox} where consumer <> '' and consumer = $3::text and tx < $1::bigint and tx >= $2::bigint and not ${waits} order by tx limit $4::bigint` }
   /** $5 and $6: the place up to which every consumer has come. Who removes rows of the outbox beside this is not waited for. */
   const placed = (kind: Kind, table: Placed): Old => ({
     kind, table: db.at(table), key: 'ctid', tx: 'tx', params: 7,

@@ -13,7 +13,8 @@ const shape = /^\d{1,15}\.\d{1,10}$/
 
 /**
  * Sets checkpoints, in one transaction that has the locks of all partitions: no unit of the consumer is in the middle then, and with another fence those
- * that are under way write nothing. Marks of what comes again are taken away, else it would be passed over.
+ * that are under way write nothing. Marks of what comes again are taken away, else it would be passed over; where a partition goes forward they stay: behind
+ * a gap they alone tell what was handled.
  */
 export const reset = async (db: Database, shift: number, partitions: number, { name, channels }: Consumer, to: Parameters<Reset>[1], { back, force, dry }: Parameters<Reset>[2]): Promise<E.Either<Failure, readonly Moved[]>> => {
   const doing = `reset '${name}'`, schema = identifier(db.schema), refuse = (why: string) => E.left(failure(`cannot ${doing}: ${why}; nothing was changed`))
@@ -38,8 +39,9 @@ export const reset = async (db: Database, shift: number, partitions: number, { n
     if (backwards.length > 0 && !back) return refuse(`only a projector can go back: what this handler has sent would be sent again`)
     if (backwards.length > 0 && Number(parked!.n) > 0) return refuse(`expected that nothing of it is parked, found ${parked!.n} messages, which would come again beside those; redrive or discard them first: lowtide parked list --consumer ${name}`)
     if (dry) return E.right(moved)
-    for (const { channel, partition } of parts) {
-      await client.query(`delete from ${schema}.lowtide_inbox i using ${schema}.lowtide_log l where l.channel = $2::text and l.partition = $3::smallint and (l.tx, l.n) > ($4::bigint, $5::int) and i.consumer = $1::text and i.id = l.message ->> 'id'`, [name, channel, partition, goal.tx, goal.n])
+    for (const [i, { channel, partition }] of parts.entries()) {
+      const again = (to === 'start' && back) || compare(goal, placeOf(moved[i]!.from)) < 0
+      if (again) await client.query(`delete from ${schema}.lowtide_inbox i using ${schema}.lowtide_log l where l.channel = $2::text and l.partition = $3::smallint and (l.tx, l.n) > ($4::bigint, $5::int) and i.consumer = $1::text and i.id = l.message ->> 'id'`, [name, channel, partition, goal.tx, goal.n])
       await client.query(`insert into ${schema}.lowtide_consumers as x (consumer, channel, partition, tx, n, fence) values ($1::text, $2::text, $3::smallint, $4::bigint, $5::int, 1) on conflict (consumer, channel, partition) do update set tx = excluded.tx, n = excluded.n, fence = x.fence + 1`, [name, channel, partition, goal.tx, goal.n])
     }
     await client.query('commit')

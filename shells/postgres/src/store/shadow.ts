@@ -1,10 +1,11 @@
 import type { AnyTable, Committed, Failure, Mark, Reach, Runtime, Store, Unit } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Database } from '../server/database.js'
-import { failureOf, isFailure } from '../server/failure.js'
+import { failureOf, isFailure, refusalOf } from '../server/failure.js'
 import { isOnce, placeOf, positionOf } from '../log/position.js'
 import { belongs, copiesOf, literal } from './copies.js'
 import { cursorsOf, endsOf, endsStep, leftStep } from './history.js'
+import { txOf } from './gate.js'
 import { locking, ownershipOf, rebuildOf } from './locks.js'
 import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from '../server/statement.js'
@@ -12,7 +13,7 @@ import { guarding, patience } from './guarding.js'
 
 type Shadow = Awaited<ReturnType<ReturnType<Store['shadow']>>> extends E.Either<Failure, infer S> ? S : never
 interface Shadowing {
-  readonly db: Database; readonly partitions: number; readonly name: string; readonly runtime: Pick<Runtime, 'after' | 'random' | 'now'>
+  readonly db: Database; readonly shift: number; readonly partitions: number; readonly name: string; readonly runtime: Pick<Runtime, 'after' | 'random' | 'now'>
   readonly originals: readonly AnyTable[]
   /** Where the log is. `identity`: of another database, to whose log the consumers belong from the swap on. */
   readonly log: { readonly db: Pick<Database, 'fly' | 'schema'>; readonly identity?: string | undefined }
@@ -23,17 +24,33 @@ interface Shadowing {
 /** Rows of one unit: nobody else waits for it, and it takes no locks. */
 const unitLimit = 2_000
 
+/** Whether retention has ever taken events from the log, of whatever channel. Of another service's log it is asked where this role may. */
+const removed = async ({ db, identity }: Shadowing['log']): Promise<string | undefined> => {
+  try {
+    const [landed] = await db.fly([{ statement: statement(`select total from ${identifier(db.schema)}.lowtide_retention where kind = 'events' and total > 0`), params: [] }]), [row] = landed!.rows
+    return row && `expected that the log holds all events, found that retention has removed ${row[0]} of them`
+  } catch (e) {
+    const { code } = refusalOf(e)
+    if (identity !== undefined && code === '42P01') return undefined // a version that removes nothing
+    if (identity !== undefined && code === '42501') return `expected to see whether retention has removed events from the source, found that this role may not: grant select on ${identifier(db.schema)}.lowtide_retention to it there. Where some were removed, they are not in the history`
+    throw e
+  }
+}
+
 /**
  * Empty copies of tables beside the live ones, whose rows take the place of theirs in one transaction. It keeps out those who write the tables, and units of
  * the consumers by the locks of their partitions (a late put would write an old row over a rebuilt one); who reads goes on. Their checkpoints go to the end of
- * what was rebuilt, so what a consumer has not read yet is in its rows already; marks stand for what has no place of its own, and for what is parked, which then runs again and finds them.
+ * what was rebuilt, so what a consumer has not read yet is in its rows already, and get a new fence: what its owner has in hand is in the rows too, and it begins
+ * anew behind them (else it would park, behind a parked message, what is in the rows, and a redrive would write it again). Marks stand for what has no place of its own, and for what is parked, which then runs again and finds them.
  * A rebuild holds a lock on each of its tables in a transaction of its own connection: it ends with the process, however that ends.
  */
-export const shadow = async ({ db, partitions, name, runtime, originals, log, over, unknown }: Shadowing): Promise<E.Either<Failure, Shadow>> => {
+export const shadow = async ({ db, shift, partitions, name, runtime, originals, log, over, unknown }: Shadowing): Promise<E.Either<Failure, Shadow>> => {
   const schema = identifier(db.schema), locks = locking(db.schema), doing = `rebuild ${originals.map(t => `'${t.name}'`).join(', ')}`
   const lockOf = (table: string): number => { const one = locks(); one.exclusive(rebuildOf(table)); return one.numbers()[0]! }
   const copies = copiesOf(db, name, originals, lockOf, new Date(runtime.now()).toISOString()), begun = await guarding({ db, runtime, doing, locks: originals.map(t => lockOf(t.name)), copies })
   if (E.isLeft(begun)) return begun
+  const lacks = await removed(log).catch((e: unknown) => failureOf('see whether events were removed', e))
+  if (isFailure(lacks)) { await begun.right.close(); return E.left(lacks) }
   const guard = begun.right, shapes = new Map(originals.map(table => [table.name, shapeOf(table, copies.at(table.name))]))
   const store = over(table => { const shape = shapes.get(table); if (shape === undefined) throw unknown(table); return shape })
   const stood = statement(`select u.o from unnest($1::text[], $2::text[]) with ordinality u(c, i, o) join ${copies.marks} m on m.consumer = u.c and m.id = u.i`)
@@ -55,20 +72,22 @@ export const shadow = async ({ db, partitions, name, runtime, originals, log, ov
   const replacement = (upTo: readonly Reach[]): string => {
     const ends = log.identity === undefined ? upTo : cursorsOf([...new Set([...consumers.values()].flatMap(channels => [...channels]))], partitions, upTo).map(({ channel, partition, ...place }): Reach => ({ channel, partition: String(partition), position: positionOf(place) }))
     const moves = [...consumers].flatMap(([consumer, channels]) => ends.filter(r => channels.has(r.channel)).map(r => `(${literal(consumer)}, ${literal(r.channel)}, ${r.partition}::smallint, ${placeOf(r.position).tx}::bigint, ${placeOf(r.position).n})`))
+    // of the same log it goes on, and never back; of another one the place that it had says nothing
+    const to = log.identity === undefined ? 'tx = greatest(x.tx, excluded.tx), n = case when (x.tx, x.n) < (excluded.tx, excluded.n) then excluded.n else x.n end' : 'tx = excluded.tx, n = excluded.n'
     const own = [...consumers.keys()].map(literal).join(', ')
     return [
       `set constraints all deferred`, copies.replace, `insert into ${schema}.lowtide_inbox select * from ${copies.marks} on conflict do nothing`,
-      ...moves.length === 0 ? [] : [`insert into ${schema}.lowtide_consumers as x (consumer, channel, partition, tx, n) values ${moves.join(', ')} on conflict (consumer, channel, partition) do update set tx = excluded.tx, n = excluded.n${log.identity === undefined ? ' where (x.tx, x.n) < (excluded.tx, excluded.n)' : ', fence = x.fence + 1'}`],
+      ...moves.length === 0 ? [] : [`insert into ${schema}.lowtide_consumers as x (consumer, channel, partition, tx, n) values ${moves.join(', ')} on conflict (consumer, channel, partition) do update set ${to}, fence = x.fence + 1`],
       ...log.identity === undefined ? [] : [...consumers.keys()].map(consumer => belongs(schema, consumer, log.identity!)),
       ...own === '' ? [] : [
-        `insert into ${schema}.lowtide_inbox (consumer, id, body, time, tx) select consumer, message ->> 'id', '', now(), pg_current_xact_id()::text::bigint from ${schema}.lowtide_parked where consumer in (${own}) and message ->> 'id' is not null on conflict do nothing`,
+        `insert into ${schema}.lowtide_inbox (consumer, id, body, time, tx) select consumer, message ->> 'id', '', now(), ${txOf(shift)} from ${schema}.lowtide_parked where consumer in (${own}) and message ->> 'id' is not null on conflict do nothing`,
         `update ${schema}.lowtide_parked set state = 'redrive' where consumer in (${own}) and state = 'parked' and message is not null`,
       ],
       copies.drop,
     ].join(';\n')
   }
   return E.right({
-    unitLimit, close: guard.close,
+    unitLimit, lacks, close: guard.close,
     fetch: asked => async () => guard.ended() === undefined ? store.fetch(asked)() : E.left(guard.ended()!),
     left: async (channels, after) => {
       let sum = 0

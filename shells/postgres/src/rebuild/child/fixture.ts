@@ -4,9 +4,9 @@ import { add, summing } from '../functions/fixture.js'
 
 // A process of the tests: one that works until it is ended, or one that rebuilds and ends.
 process.on('disconnect', () => process.exit())
-const [url, what] = process.argv.slice(2) as [string, string], app = await appOf(url, what === 'worker' ? 'worker' : 'front')
+const [url, what] = process.argv.slice(2) as [string, string], app = await appOf(url, what === 'worker' || what === 'projector' ? what : 'front')
 process.send?.({ ready: true })
-if (what !== 'worker') {
+if (what === 'add' || what === 'summing') {
   const done = await app.rebuild(what === 'add' ? add : summing)()
   await app.close()
   process.send?.({ done: E.isLeft(done) ? done.left.message : done.right })

@@ -16,7 +16,7 @@ const env = (name: string): string => process.env[name] ?? ''
 let written = 0
 const fate = ({ entry }: { readonly entry: string }): void => {
   if (env('DIE_AT') !== '' && ++written === Number(env('DIE_AT'))) process.kill(process.pid, 'SIGKILL')
-  if (env('POISON') !== '' && entry === env('POISON')) throw new Error('this entry has no place')
+  if (env('POISON') !== '' && entry === env('POISON')) throw env('RETRIES') === '' ? new Error('this entry has no place') : { failure: 'this entry has no place yet', retry: true }
 }
 
 export const add = commandHandler({
@@ -26,7 +26,7 @@ export const add = commandHandler({
   write: { Added: ({ data: { key, n } }) => [...n === 1 ? [totals.insert({ key, n: 0 })] : [], totals.increment(key, { n })] },
 })
 export const summing = projector({
-  meta: { name: 'summing', in: [Added], uses: [sums, entries], retry: { times: 0 } },
+  meta: { name: 'summing', in: [Added], uses: [sums, entries], retry: { times: Number(env('RETRIES')) } },
   write: {
     Added: ({ data }) => {
       fate(data)
