@@ -9,7 +9,7 @@ import { type Piece, type Work, samplesOf, spacingOf, workOf } from './work.js'
 export type Counts = { readonly [K in Kind]: number }
 /** `ran`: not where another instance runs, or the last run was not long ago. `whole`: it came to its end. */
 export interface Ran { readonly ran: boolean; readonly whole: boolean; readonly removed: Counts; readonly held: readonly string[] }
-interface Given { readonly db: Database; readonly shift: number; readonly terms: Terms; readonly plan: Pick<Plan, 'consumers' | 'channels' | 'runtime'> }
+interface Given { readonly db: Database; readonly shift: number; readonly terms: Terms; readonly plan: Pick<Plan, 'everywhere' | 'channels' | 'runtime'> }
 interface How {
   /** Milliseconds that must have gone by since the last run; 0: at once. */ readonly due: number
   /** Asked between two batches. */ readonly stopped?: () => boolean; readonly told?: (kind: Kind, removed: number) => void

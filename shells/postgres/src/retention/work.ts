@@ -22,9 +22,9 @@ export const agesOf = ({ after, events, eventsOf }: Terms, channels: readonly st
 /**
  * Finds out in two round trips what may go. What stays, however old it is:
  * - marks of a consumer that has old messages before it still: the checkpoint has not passed what these marks tell, as behind a message that is tried for days;
- * - events, and rows of the outbox, that a consumer of the channel has not passed, be it one that does not run now, or one of this deployment that never did.
+ * - events, and rows of the outbox, that a consumer of the channel has not passed, be it one that does not run now, or one of this deployment that never did, in whichever process.
  */
-export const workOf = async (db: Pick<Database, 'fly'>, sql: Retaining, terms: Terms, { consumers, channels }: Pick<Plan, 'consumers' | 'channels'>): Promise<Work> => {
+export const workOf = async (db: Pick<Database, 'fly'>, sql: Retaining, terms: Terms, { everywhere, channels }: Pick<Plan, 'everywhere' | 'channels'>): Promise<Work> => {
   const named = channels.map(({ channel }) => channel), asked = [...agesOf(terms, named)], step = (statement: Step['statement'], ...params: Step['params']): Step => ({ statement, params })
   const tables: readonly Placed[] = [...terms.events !== undefined || named.some(channel => terms.eventsOf(channel) !== undefined) ? ['lowtide_log'] as const : [], ...terms.after.outbox !== undefined ? ['lowtide_outbox'] as const : []]
   const [aged] = await db.fly([step(sql.cutoffs, asked)]), cutoffs = new Map(asked.map((ms, i) => [ms, Number(aged!.rows[i]![0] ?? 0)]))
@@ -38,7 +38,7 @@ export const workOf = async (db: Pick<Database, 'fly'>, sql: Retaining, terms: T
     known.add(`${consumer}\u0000${channel}`)
     if (behind === 't') held.add(consumer!)
   }
-  const waited = new Set(consumers.filter(({ broadcast }) => !broadcast).flatMap(({ name, channels }) => channels.filter(({ channel }) => !known.has(`${name}\u0000${channel}`)).map(({ channel }) => channel)))
+  const waited = new Set(everywhere.filter(({ broadcast }) => !broadcast).flatMap(({ name, channels }) => channels.filter(({ channel }) => !known.has(`${name}\u0000${channel}`)).map(({ channel }) => channel)))
   const pieces: Piece[] = []
   if (outcome!.rows.some(([tx]) => Number(tx) < window)) pieces.push({ kind: 'outcomes', below: window, of: [] })
   for (const [consumer, tx] of marks!.rows) {
