@@ -17,7 +17,7 @@ const enveloped = (type: AnyType, data: object, id: string): Message => {
 /** One round: a stream of messages through the executor, over a store in memory, in batches of one size. */
 const side = ({ handler, table, type, data, find, run }: Stream, size: number, ahead: number, timed: number): Side => async () => {
   const [out] = handler.out, channels = [type.channel, out!.channel]
-  const opened = await must(memory().open({ tables: [table], channels, consumers: [], runtime: system, options: defaults }))
+  const opened = await must(memory().open({ tables: [table], channels, consumers: [], everywhere: [], runtime: system, options: defaults }))
   const count = ahead + timed
   let commits = 0, events = 0
   const store: Store = { ...opened.store, commit: unit => { commits++; return opened.store.commit(unit) } }

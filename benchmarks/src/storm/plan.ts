@@ -16,7 +16,7 @@ export const prepare = async (shell: Shell): Promise<void> => {
   if (verb === undefined) throw new Error(`the shell '${shell.name}' has no verb 'migrate'`)
   const all = Object.values(functions), types = all.flatMap(h => [...h.in, ...h.out])
   const made = await verb.run({
-    tables: all.flatMap(h => h.tables), channels: [...new Map(types.map(t => [t.channel.channel, t.channel])).values()], consumers: [], runtime: system, options: { ...defaults, ...options },
+    tables: all.flatMap(h => h.tables), channels: [...new Map(types.map(t => [t.channel.channel, t.channel])).values()], consumers: [], everywhere: [], runtime: system, options: { ...defaults, ...options },
   }, new Set())()
   if (made._tag === 'Left') throw new Error(made.left.failure)
 }

@@ -34,7 +34,7 @@ export const local = (open: (o: { readonly partitions: number }) => Site): Make 
     inspect: { rows: async t => json(await site.rows(t)), channel: async c => json(await site.channel(c)) },
     bench: async tables => {
       const own = open(o), then = Date.UTC(2020, 0, 1) // the time of test messages
-      const opened = await own.join().open({ tables, channels: [], consumers: [], runtime: { ...runtime(o.seed, () => {}), now: () => then }, options: defaults })()
+      const opened = await own.join().open({ tables, channels: [], consumers: [], everywhere: [], runtime: { ...runtime(o.seed, () => {}), now: () => then }, options: defaults })()
       if (E.isLeft(opened)) throw new Error(opened.left.failure)
       return { store: opened.right.store, rows: async t => own.rows(t), close: async () => { await opened.right.close(); await own.close?.() } }
     },

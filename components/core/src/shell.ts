@@ -128,8 +128,8 @@ export interface Runtime {
   random(): number; newId(): string
   log(level: 'info' | 'warn' | 'error', text: string, fields?: object): void
 }
-/** What a shell is opened over: the tables and channels that its handlers use. */
-export interface Plan { readonly tables: readonly AnyTable[]; readonly channels: readonly Channel[]; readonly consumers: readonly Consumer[]; readonly runtime: Runtime; readonly options: Options }
+/** What a shell is opened over: the tables and channels that its handlers use, and the consumers of this process. */
+export interface Plan { readonly tables: readonly AnyTable[]; readonly channels: readonly Channel[]; readonly consumers: readonly Consumer[]; /** Those of every process of the deployment: what one of them has still to take stays for it. */ readonly everywhere: readonly Consumer[]; readonly runtime: Runtime; readonly options: Options }
 export interface Report { /** For people. */ readonly text: string; /** For programs: JSON. */ readonly data: unknown; /** Whether something asks for attention: a command that says so ends with 1. */ readonly alarm?: boolean }
 /** What a shell's operators can do while nothing or all of it runs: `lowtide <name>`. `flags`: each with what it does; one that is named `prefix <name>` takes a value, and is given as `prefix=…`. */
 export interface Verb { readonly name: string; readonly about: string; readonly flags: { readonly [flag: string]: string }; run(plan: Plan, flags: ReadonlySet<string>): TaskEither<Failure, Report> }

@@ -1,4 +1,4 @@
-import { type Emit, type Failure, type Slot, type Unit, channel, defaults } from '@lowtide/core'
+import { type Emit, type Failure, type Job, type Slot, type Unit, channel, defaults } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
@@ -12,10 +12,11 @@ const leaving = channel('leaving', { external: true }), turns = 100_000
 /** Messages of some keys on their way out of two partitions, by chance; `poison`: by number, those that the outside never takes. */
 const carried = async (keys: readonly number[], poison: ReadonlySet<number>, chance: () => number, abreast: number) => {
   const delivered: number[] = [], commits: Unit[] = [], timers: (() => void)[] = [], out = new Set<string>()
-  const numberOf = ({ message }: Emit): number => Number(message.id)
+  const numberOf = ({ message }: Emit): number => Number(message.id), taken = new Set<number>()
   const publish = (messages: readonly Emit[]) => async (): Promise<E.Either<Failure, void>> => {
     const here = new Set(messages.map(({ message }) => message.subject))
     for (const key of here) { assert.not(out.has(key), `two calls at once hold the key ${key}`); out.add(key) }
+    assert.not(messages.some(m => taken.has(numberOf(m))), 'what is out goes out again in the same process')
     await Promise.resolve()
     for (const key of here) out.delete(key)
     const bad = messages.findIndex(m => poison.has(numberOf(m)))
@@ -25,6 +26,7 @@ const carried = async (keys: readonly number[], poison: ReadonlySet<number>, cha
     delivered.push(...messages.slice(0, fate < 0.4 ? Math.floor(chance() * messages.length) : undefined).map(numberOf))
     if (fate < 0.4) return E.left({ failure: 'some of them, and who knows which', retry: true })
     if (fate < 0.5) throw new Error('the client broke')
+    for (const m of messages) taken.add(numberOf(m))
     return E.right(undefined)
   }
   const r = relay({ name: 'r', channels: [leaving], publish }), handler = carrier(r), tracks = [0, 1].map((p): Slot['track'] => ({ open: [], of: { consumer: handler.name, channel: 'leaving', partition: String(p), fence: '1' } }))
@@ -71,5 +73,30 @@ test('carries each key in order, parks what is refused for good and what stands 
     }
   },
 ), { numRuns: 300 }))
+
+test('publishes nothing more until what is out is committed, and tells once what keeps it', async () => {
+  const published: string[] = [], lines: [string, string][] = [], settled: [string, boolean][] = []
+  let refusal: Failure | undefined = { failure: 'may not remove it', retry: false }
+  const r = relay({ name: 'r', channels: [leaving], publish: messages => async () => { published.push(messages.map(m => m.message.id).join()); return E.right(undefined) } }), handler = carrier(r)
+  const store = { commit: () => async () => refusal === undefined ? E.right({ marks: [] }) : E.left(refusal) }
+  const execute = relaying(r, store, { log: (level, line) => { lines.push([level, line]) } })
+  const track: Slot['track'] = { open: [], of: { consumer: handler.name, channel: 'leaving', partition: '0', fence: '1' } }
+  const job = (id: string): Job => {
+    const slot: Slot = { at: { channel: 'leaving', partition: '0', position: id }, done: false, track }
+    track.open.push(slot)
+    return { handler, message: { id, source: '', type: 'T', subject: id, time: '', dataschema: '', data: null, correlationid: '' }, key: id, do: 'run', slot, parked: undefined, redrive: undefined, first: false, attempts: 0, losses: 0, broke: 0, asks: undefined, settle: result => { settled.push([id, E.isRight(result)]) } }
+  }
+  const [a, b, c] = [job('1'), job('2'), job('3')], go = (...jobs: readonly Job[]) => execute(jobs, () => true)
+  await go(a)
+  await go(b)
+  await go(a, b)
+  assert.equal([published, settled], [['1'], [['1', false], ['2', false], ['1', false], ['2', false]]])
+  assert.equal(lines, [['error', "the relay 'r' cannot commit what it has published, and publishes nothing more until it can: may not remove it"]])
+  refusal = undefined
+  await go(a, b)
+  await go(c)
+  assert.equal([published, settled.slice(4)], [['1', '2', '3'], [['1', true], ['2', true], ['3', true]]])
+  assert.equal(lines.slice(1), [['info', "the relay 'r' can commit again"]])
+})
 
 test.run()

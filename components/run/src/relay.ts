@@ -41,34 +41,44 @@ const later = (f: Failure): Failure => ({ ...f, retry: true, unavailable: true }
 
 /**
  * What a lane executes for a relay: publish, then move the checkpoints, by which the store removes what was published. In this order, so nothing is lost;
- * what is out when this process dies before the second step goes out again.
+ * what is out when this process dies before the second step goes out again. Here it does not: where the second step fails it alone is tried again, and
+ * while it fails nothing more goes out, for all of that would go out twice.
  */
 export const relaying = ({ relay: name, publish }: Relay, store: Pick<Store, 'commit'>, runtime: Pick<Runtime, 'log'>) => {
-  let away = false
+  /** They are out, and not committed. A lane gives each of them again until it is settled for good. */
+  const out = new Set<Job>()
+  let away = false, kept: Failure | undefined
   const send = async (jobs: readonly Job[]): Promise<Failure | undefined> => {
     try {
       for (const { handler, message } of jobs) handler.lookup?.(message) // what nobody can read throws here
       const sent = await publish(jobs.map(job => ({ channel: channelOf(job), message: job.message })))()
-      if (E.isRight(sent)) { if (away) runtime.log('info', `the relay '${name}' can publish again`); away = false; return undefined }
+      if (E.isRight(sent)) { for (const job of jobs) out.add(job); if (away) runtime.log('info', `the relay '${name}' can publish again`); away = false; return undefined }
       return sent.left
     } catch (e) { return failureOf(e) }
   }
   const settle = (jobs: readonly Job[], f: Failure): void => { for (const job of jobs) job.settle(E.left(f)) }
+  const keeps = (f: Failure | undefined): void => {
+    if (f === undefined ? kept !== undefined : kept === undefined || (kept.retry && !f.retry)) runtime.log(f === undefined ? 'info' : f.retry ? 'warn' : 'error', f === undefined ? `the relay '${name}' can commit again` : `the relay '${name}' cannot commit what it has published, and publishes nothing more until it can: ${f.failure}`)
+    kept = f
+  }
   const commit = async (jobs: readonly Job[]): Promise<void> => {
     for (let todo = jobs; todo.length > 0;) {
       const slots = new Set(todo.flatMap(({ slot }): readonly Slot[] => slot ? [slot] : [])), committed = await store.commit({
         checks: [], writes: [], emits: [], marks: [], parks: todo.flatMap(job => job.do === 'park' ? [job.parked!] : []), unparks: todo.flatMap(job => job.do !== 'park' && job.redrive !== undefined ? [job.redrive] : []),
         checkpoints: [...new Set([...slots].map(slot => slot.track))].map(track => checkpointOf(track, slots)),
       })()
-      if (E.isLeft(committed)) return settle(todo, later(committed.left)) // it is out, and goes out again
+      if (E.isLeft(committed)) { keeps(committed.left); return settle(todo, later(committed.left)) }
+      keeps(undefined)
       const { conflict } = committed.right
       if (conflict === undefined) return todo.forEach(finish)
       const lost = conflict.fenced.length === 0 ? todo : todo.filter(job => conflict.fenced.some(c => owns(job, c)))
+      for (const job of lost) out.delete(job)
       for (const job of lost) job.settle(E.left({ failure: 'the partition has another owner now', retry: false, fenced: true }))
       todo = todo.filter(job => !lost.includes(job))
     }
   }
   const finish = (job: Job): void => {
+    out.delete(job)
     if (job.slot) job.slot.done = true
     while (job.slot?.track.open[0]?.done) job.slot.track.open.shift()
     job.settle(E.right(undefined))
@@ -77,14 +87,16 @@ export const relaying = ({ relay: name, publish }: Relay, store: Pick<Store, 'co
     const done: Job[] = [], flush = (): Promise<void> => commit(done.splice(0))
     /** Those of a key whose message has failed meanwhile are not admitted again: they wait behind it. */
     const carry = async (some: readonly Job[]): Promise<void> => {
-      const admitted = some.filter(admit), out = admitted.filter(job => job.do === 'run')
-      const failed = out.length === 0 ? undefined : await send(out)
-      for (const job of admitted) if (failed === undefined || job.do !== 'run') done.push(job)
-      if (failed === undefined) return
-      if (!failed.retry && out.length > 1) { await carry(out.slice(0, out.length >> 1)); return carry(out.slice(out.length >> 1)) }
+      const next: Job[] = []
+      for (const job of some.filter(admit)) (job.do === 'run' && !out.has(job) ? next : done).push(job)
+      if (kept !== undefined) await flush()
+      if (kept !== undefined && out.size > 0) return settle(next, later(kept))
+      const failed = next.length === 0 ? undefined : await send(next)
+      if (failed === undefined) { done.push(...next); return }
+      if (!failed.retry && next.length > 1) { await carry(next.slice(0, next.length >> 1)); return carry(next.slice(next.length >> 1)) }
       if (failed.retry && !away) { away = true; runtime.log('warn', `the relay '${name}' cannot publish, and tries again by itself: ${failed.failure}`) }
       await flush() // what is out before it settles first: if that cannot be committed, its key waits behind it, and not the other way round
-      settle(out, failed.retry ? later(failed) : failed)
+      settle(next, failed.retry ? later(failed) : failed)
     }
     await carry(jobs)
     await flush()

@@ -10,7 +10,7 @@ const runtime: Runtime = { now: () => 0, after: () => () => {}, soon: call => { 
 
 test('a batch equals its messages one by one, and the cases bite', async () => {
   const bite = await batching(async tables => {
-    const shell = memory(), opened = await shell.open({ tables, channels: [], consumers: [], runtime, options: defaults })()
+    const shell = memory(), opened = await shell.open({ tables, channels: [], consumers: [], everywhere: [], runtime, options: defaults })()
     assert.ok(E.isRight(opened))
     const { store }: { store: Store } = opened.right
     return { store, rows: async t => shell.world.inspect.rows(t), close: () => opened.right.close() }

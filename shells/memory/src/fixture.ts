@@ -65,7 +65,7 @@ export const parked = (id: string, key: string, more: Partial<Parked> = {}): Par
 
 type Plan = Parameters<ReturnType<typeof memory>['open']>[0]
 export const open = async (time: Clock, world: World = memoryWorld(), { options, ...o }: Omit<MemoryOptions, 'world'> & { options?: Partial<Options>; tables?: Plan['tables'] } = {}) => {
-  const session = await right(memory({ world, ...o }).open({ tables: o.tables ?? [], channels: [], consumers: [], runtime: time.runtime, options: { ...defaults, ...options } }))
+  const session = await right(memory({ world, ...o }).open({ tables: o.tables ?? [], channels: [], consumers: [], everywhere: [], runtime: time.runtime, options: { ...defaults, ...options } }))
   return { ...session, world }
 }
 

@@ -251,12 +251,12 @@ world('blames nobody for a process that was busy', async () => {
 world('opens only what fits it', async () => {
   const time = clock(), here = memoryWorld(), t = table('t', { columns: { id: text }, key: 'id' }), other = table('t', { columns: { id: int }, key: 'id' })
   await open(time, here, { instance: 'a', tables: [t], options: { partitions: 3 } })
-  const refused = (instance: string, tables: readonly AnyTable[], partitions: number) => left(memory({ world: here, instance }).open({ tables, channels: [], consumers: [], runtime: time.runtime, options: { ...defaults, partitions } }))
+  const refused = (instance: string, tables: readonly AnyTable[], partitions: number) => left(memory({ world: here, instance }).open({ tables, channels: [], consumers: [], everywhere: [], runtime: time.runtime, options: { ...defaults, partitions } }))
   assert.match((await refused('a', [], 3)).failure, /'a': another of this name is open/)
   assert.match((await refused('b', [], 4)).failure, /expected 3 partitions/)
   assert.match((await refused('b', [], 0)).failure, /expected a whole number of partitions/)
   assert.match((await refused('b', [other], 3)).failure, /table 't': expected the shape that it has.*id: text.*id: int/)
-  assert.is((await right(memory({ world: here, instance: 'b' }).open({ tables: [t], channels: [], consumers: [], runtime: time.runtime, options: { ...defaults, partitions: 3 } }))).store === undefined, false)
+  assert.is((await right(memory({ world: here, instance: 'b' }).open({ tables: [t], channels: [], consumers: [], everywhere: [], runtime: time.runtime, options: { ...defaults, partitions: 3 } }))).store === undefined, false)
 })
 
 world.run()

@@ -63,7 +63,7 @@ export const postgres = ({ url, schema = 'lowtide', from, connections = 10, lock
       const { shift, partitions } = inspected.right, relays = new Set(consumers.filter(c => c.outbox).map(c => c.name)), outbox = channels.size + relays.size > 0 ? outboxOf(db, shift, channels, relays) : undefined
       const news = newsroom({ db, runtime, options }), hints = source && newsroom({ db: source.db, runtime, options })
       const log = transport({ db, keeper, runtime, options, newsroom: news, shift, partitions, batch, outbox, from: source && hints && { ...source, newsroom: hints } })
-      const cleaning = scheduled({ db, shift, terms: termsOf(as === 'relay' ? { ...retention, every: false } : retention, options), plan })
+      const cleaning = scheduled({ db, shift, terms: termsOf(as === 'relay' ? { ...retention, every: false } : retention, options), plan, source: source?.db })
       let closing: Promise<void> | undefined
       const kept = store({ db, shift, partitions, tables, runtime, outbox, from: source, watch: news.watch, told: (said, emits) => { news.tell(said); for (const { channel } of emits) log.wrote(channel, 1) } })
       return E.right({

@@ -95,7 +95,7 @@ export const projected = ({ sql }: Place): Promise<unknown> => until('the projec
   (await sql(`select from lowtide.lowtide_log l join lowtide.lowtide_consumers c on c.consumer = 'summing' and c.channel = l.channel and c.partition = l.partition where (l.tx, l.n) > (c.tx, c.n) limit 1`)).length === 0)
 export const copies = async ({ sql }: Place): Promise<number> => (await sql(`select from pg_class where relkind = 'r' and relname like 'lowtide\\_copy\\_%'`)).length
 /** What `lowtide status` says. */
-export const status = async ({ url }: Place): Promise<string> => (await right(postgres({ url }).verbs!.find(verb => verb.name === 'status')!.run({ tables: [], channels: [], consumers: [], runtime: system, options: { ...defaults, ...options } }, new Set()))).text
+export const status = async ({ url }: Place): Promise<string> => (await right(postgres({ url }).verbs!.find(verb => verb.name === 'status')!.run({ tables: [], channels: [], consumers: [], everywhere: [], runtime: system, options: { ...defaults, ...options } }, new Set()))).text
 /** Until somebody waits for a lock on this table. */
 export const waiting = ({ sql }: Place, table: string): Promise<unknown> => until(`somebody to wait for '${table}'`, 20_000, async () =>
   (await sql(`select from pg_locks where not granted and relation = $1::regclass`, [`lowtide.${table}`])).length > 0)

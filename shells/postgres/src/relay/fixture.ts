@@ -4,7 +4,7 @@ import { freshDatabase } from '@lowtide/servers'
 import { right } from '@lowtide/testing'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import pg from 'pg'
-import { postgres } from '../postgres.js'
+import { type RetentionOptions, postgres } from '../postgres.js'
 import { migrate } from '../schema/migrate.js'
 import { database } from '../server/database.js'
 import { bell, leaving, note, ring } from './functions/fixture.js'
@@ -12,9 +12,9 @@ import { bell, leaving, note, ring } from './functions/fixture.js'
 // Processes on a database of their own that have something to tell the outside; all that a test starts ends with it.
 
 export const options = { lease: 700, poll: 50, backoffBase: 10, backoffCap: 100, partitions: 4, timeout: 20_000 }
-export interface Told { readonly url: string; readonly relays?: readonly Relay[]; readonly options?: Partial<Options> }
-export const deployedOf = ({ url, relays = [], options: more }: Told) => deployment({
-  name: 'relaying', functions: [{ note, ring }], shell: postgres({ url, connections: 4, outbox: [leaving, bell] }), processes: { worker: [note, ring], relay: relays }, ports: { bell: relayed }, options: { ...options, ...more },
+export interface Told { readonly url: string; readonly relays?: readonly Relay[]; readonly options?: Partial<Options>; readonly retention?: RetentionOptions }
+export const deployedOf = ({ url, relays = [], options: more, retention = {} }: Told) => deployment({
+  name: 'relaying', functions: [{ note, ring }], shell: postgres({ url, connections: 4, outbox: [leaving, bell], retention }), processes: { worker: [note, ring], relay: relays }, ports: { bell: relayed }, options: { ...options, ...more },
 })
 /** Commands alone, relays alone, or both. */
 export const appOf = ({ process, ...told }: Told & { readonly process?: 'worker' | 'relay' }) => run(deployedOf(told), { only: process, signals: false })

@@ -41,6 +41,17 @@ test('finds what waited before it began, and nothing else: with no relay rows st
   assert.is((await place.sql(`select from lowtide.lowtide_consumers where consumer = 'effect-bell'`)).length, 0, 'nobody performs here what leaves')
 }))
 
+test('finds what waited for longer than the outbox keeps what nobody carries', at(async place => {
+  const out = outside(), told = { relays: [out.relay()], retention: { every: 100, outbox: 300 } }, worker = await place.app({ ...told, process: 'worker' })
+  await send(worker, 3, 0, 5)
+  await until('the effects that a policy made of the events', patience, async () => (await place.sql(`select from lowtide.lowtide_log where channel = $1`, [bellChannel.channel])).length === 15)
+  await emptied(place, bellChannel.channel) // no relay of this deployment carries them: they are older than asked
+  assert.is(await waiting(place), 15)
+  await place.app({ ...told, process: 'relay' })
+  await emptied(place)
+  for (let k = 0; k < 3; k++) assert.equal(out.of(`k${k}`), numbers(5))
+}))
+
 test('tries again what the outside cannot take now, for as long as it takes, and keeps the order of each key', at(async place => {
   const out = outside(), app = await place.app({ relays: [out.relay([leaving], 7)] })
   let left = 60
@@ -124,7 +135,7 @@ test('ends at once though the outside is away, and what is under way ends first'
 }))
 
 test('waits with all of a unit: what did not commit never left, and what was published twice leaves twice', at(async place => {
-  const { store, transport, close } = await right(postgres({ url: place.url, outbox: [leaving] }).open({ tables: [], channels: [leaving], consumers: [], runtime: system, options: { ...defaults, ...options } }))
+  const { store, transport, close } = await right(postgres({ url: place.url, outbox: [leaving] }).open({ tables: [], channels: [leaving], consumers: [], everywhere: [], runtime: system, options: { ...defaults, ...options } }))
   const message = await right(async () => envelop(Noted, { key: 'k', n: 1 }, { id: 'm1', source: 'test', time: '2024-05-01T00:00:00.000Z', correlationid: 'm1', actor: 'ann "a" \\' })), emits = [{ channel: 'leaving', message }]
   const unit = { checks: [], writes: [], emits, marks: [{ consumer: 'x', id: 'm1', body: '', time: message.time }], parks: [], unparks: [], checkpoints: [] }
   await right(store.commit(unit))

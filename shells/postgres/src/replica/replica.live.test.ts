@@ -121,6 +121,24 @@ test('tells how far it is behind the source', beside(async (place, copy) => {
   await until('the end of the log', 10_000, async () => await behind() === 0)
 }))
 
+test('keeps its marks while old messages of the source are before it, or the source does not answer', beside(async (place, copy) => {
+  const app = await place.app()
+  await right(app.send(Add({ key: 'a', n: 1, entry: 'a1' }), { wait: 'projected' }))
+  await copy.child().then(async ({ kill }) => { await same(place, copy); await kill() })
+  await right(app.send(Add({ key: 'a', n: 2, entry: 'a2' }), { wait: 'projected' }))
+  const aged = async (sql: typeof place.sql, schema: string): Promise<unknown> => sql(`insert into ${schema}.lowtide_ages (time, tx) values (now() - interval '8 days', pg_current_xact_id()::text::bigint)`)
+  const marks = async (): Promise<number> => (await copy.sql(`select from copies.lowtide_inbox where consumer = 'mirror'`)).length
+  const run = async (told = copy.told) => ((await right(shellOf(told).verbs!.find(verb => verb.name === 'retention run')!.run(planOf(deploymentOf(told), system), new Set()))).data as { readonly held: readonly string[] }).held
+  await copy.sql(`delete from copies.lowtide_inbox; insert into copies.lowtide_inbox (consumer, id, body, time, tx) values ('mirror', 'handled long ago', '', now(), 1)`)
+  await aged(copy.sql, 'copies')
+  assert.equal([await run(), await marks()], [['mirror'], 1], 'nobody knows how old they are')
+  await aged(place.sql, 'lowtide')
+  assert.equal([await run(), await marks()], [['mirror'], 1])
+  await copy.child().then(async ({ kill }) => { await same(place, copy); await kill() })
+  assert.equal([await run({ ...copy.told, from: 'postgres://nobody@127.0.0.1:1/nothing' }), (await marks()) > 0], [['mirror'], true])
+  assert.equal([await run(), (await copy.sql(`select from copies.lowtide_inbox where id = 'handled long ago'`)).length], [[], 0])
+}))
+
 test('sends nothing, and says where to', beside(async (_place, copy) => {
   const Ask = command('Ask', { channel: channel('asked'), key: d => d.key, schema: z.object({ key: z.string() }) }), Asked = event('Asked', { channel: channel('asked-events', { external: true }), key: d => d.key, schema: z.object({ key: z.string() }) })
   const ask = commandHandler({ meta: { name: 'ask', in: Ask, out: [Asked] }, operate: (_ctx, { data }) => accept(Asked(data)), write: { Asked: () => [] } })

@@ -11,7 +11,8 @@ import { type RetentionOptions, termsOf } from './terms.js'
 const day = 24 * 3_600_000
 export const options: Options = { ...defaults, dedupWindow: 7 * day, partitions: 2 }
 const news = { channel: 'news', external: false }
-export const plan: Plan = { tables: [], channels: [news], consumers: [{ name: 'view', channels: [news], broadcast: false }], options, runtime: { ...system, log: () => {} } }
+const view = { name: 'view', channels: [news], broadcast: false }
+export const plan: Plan = { tables: [], channels: [news], consumers: [view], everywhere: [view], options, runtime: { ...system, log: () => {} } }
 
 export interface Old extends Place {
   readonly of: (given?: RetentionOptions, more?: Partial<Plan>) => ReturnType<typeof retention>

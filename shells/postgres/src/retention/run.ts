@@ -9,7 +9,7 @@ import { type Piece, type Work, samplesOf, spacingOf, workOf } from './work.js'
 export type Counts = { readonly [K in Kind]: number }
 /** `ran`: not where another instance runs, or the last run was not long ago. `whole`: it came to its end. */
 export interface Ran { readonly ran: boolean; readonly whole: boolean; readonly removed: Counts; readonly held: readonly string[] }
-interface Given { readonly db: Database; readonly shift: number; readonly terms: Terms; readonly plan: Pick<Plan, 'consumers' | 'channels' | 'runtime'> }
+interface Given { readonly db: Database; readonly shift: number; readonly terms: Terms; readonly plan: Pick<Plan, 'everywhere' | 'channels' | 'runtime'>; /** Of a replica: where the log is that it reads. */ readonly source?: Pick<Database, 'at' | 'fly'> | undefined }
 interface How {
   /** Milliseconds that must have gone by since the last run; 0: at once. */ readonly due: number
   /** Asked between two batches. */ readonly stopped?: () => boolean; readonly told?: (kind: Kind, removed: number) => void
@@ -28,11 +28,11 @@ const added = (counts: Counts, kind: Kind, count: number): Counts => ({ ...count
  * Removes what is old, in small transactions, the oldest first. After each it waits for as long as that took, so it has half of one connection. One
  * instance at a time runs: it holds a row, which each batch renews, and one that has lost it removes nothing more.
  */
-export const retention = ({ db, shift, terms, plan }: Given) => {
+export const retention = ({ db, shift, terms, plan, source }: Given) => {
   const sql = retaining(db, shift), { runtime } = plan, holder = runtime.newId()
   const one = async (statement: Parameters<Database['fly']>[0][number]['statement'], ...params: readonly Param[]) => (await db.fly([{ statement, params }]))[0]!.rows
   const pause = (ms: number): Promise<void> => new Promise(resolve => { runtime.after(ms, resolve) })
-  const look = (): Promise<Work> => workOf(db, sql, terms, plan)
+  const look = (): Promise<Work> => workOf(db, sql, terms, plan, source)
   const noted = async (): Promise<void> => {
     await db.fly([{ statement: sql.age, params: [spacingOf(terms)] }, { statement: sql.forget, params: [samplesOf(terms, plan.channels.map(({ channel }) => channel))] }])
   }

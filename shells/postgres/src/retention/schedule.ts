@@ -8,7 +8,7 @@ import type { Terms } from './terms.js'
 const jitter = 0.1
 
 /** Runs by itself, in one instance at a time, until it is closed. What fails is tried again, and told once an outage. */
-export const scheduled = (given: { readonly db: Database; readonly shift: number; readonly terms: Terms; readonly plan: Plan }): { close(): Promise<void> } => {
+export const scheduled = (given: { readonly db: Database; readonly shift: number; readonly terms: Terms; readonly plan: Plan; readonly source?: Pick<Database, 'at' | 'fly'> | undefined }): { close(): Promise<void> } => {
   const { plan: { runtime, options }, terms: { every } } = given, trouble = outage(runtime, options, 'remove what is old')
   let closed = false, stop: (() => void) | undefined, running: Promise<void> | undefined
   if (every === false) return { close: () => Promise.resolve() }

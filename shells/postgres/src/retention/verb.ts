@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { inspect, troubled } from '../schema/start.js'
 import { tableOf } from '../schema/table-of.js'
 import type { Using } from '../schema/verbs.js'
-import type { Access, Database } from '../server/database.js'
+import { type Access, type Database, database } from '../server/database.js'
 import { failure } from '../server/failure.js'
 import { type Counts, countable, retention } from './run.js'
 import { type RetentionOptions, kinds, termsOf, wrongTerms } from './terms.js'
@@ -16,13 +16,13 @@ const keeps = (held: readonly string[]): string => held.length === 0 ? '' : `\nm
 const counted = (title: string, counts: Counts): string => tableOf(['rows', title], kinds.map(kind => [kind, counts[kind] >= countable ? `${countable}+` : counts[kind]]))
 
 /** `lowtide retention run`: at once, until nothing is left that is old. */
-export const retaining = (access: Access, options: RetentionOptions, using: Using): Verb => {
-  const running = async (db: Database, plan: Plan, dry: boolean): Promise<E.Either<Failure, Report>> => {
+export const retaining = (access: Access, options: RetentionOptions, using: Using, from?: Access): Verb => {
+  const running = async (db: Database, source: Database | undefined, plan: Plan, dry: boolean): Promise<E.Either<Failure, Report>> => {
     const { runtime } = plan, wrong = wrongTerms(options, plan)
     if (wrong.length > 0) return E.left(failure(`cannot remove what is old: ${wrong.join('; ')}`))
     const inspected = await inspect(db, access, plan)()
     if (E.isLeft(inspected)) return inspected
-    const { run, count } = retention({ db, shift: inspected.right.shift, terms: termsOf(options, plan.options), plan })
+    const { run, count } = retention({ db, shift: inspected.right.shift, terms: termsOf(options, plan.options), plan, source })
     if (dry) {
       const { counts, held } = await count()
       return E.right({ text: `${counted('would go', counts)}${keeps(held)}`, data: { dry: true, rows: counts, held } })
@@ -48,7 +48,8 @@ export const retaining = (access: Access, options: RetentionOptions, using: Usin
     name: 'retention run', about: 'removes what is old, in small transactions: marks and outcomes after dedupWindow, and what the option retention says',
     flags: { dry: 'tells how many rows would go, and removes none' },
     run: (plan, flags) => using(access, plan, db => async () => {
-      try { return await running(db, plan, flags.has('dry')) } catch (e) { return E.left(await troubled(db, access, `remove what is old from schema '${db.schema}'`, e)) }
+      const source = from && database({ ...from, connections: 1, readOnly: true }, text => plan.runtime.log('warn', text))
+      try { return await running(db, source, plan, flags.has('dry')) } catch (e) { return E.left(await troubled(db, access, `remove what is old from schema '${db.schema}'`, e)) } finally { await source?.close() }
     }),
   }
 }

@@ -1,4 +1,5 @@
 import type { Plan } from '@lowtide/core'
+import { unreadOf } from '../replica/unread.js'
 import type { Database } from '../server/database.js'
 import type { Param, Step } from '../server/statement.js'
 import type { Placed, Retaining } from './statements.js'
@@ -20,25 +21,25 @@ export const agesOf = ({ after, events, eventsOf }: Terms, channels: readonly st
   new Set([after.outcomes, after.marks, after.outbox, events, ...channels.map(eventsOf)].filter(ms => ms !== undefined))
 
 /**
- * Finds out in two round trips what may go. What stays, however old it is:
- * - marks of a consumer that has old messages before it still: the checkpoint has not passed what these marks tell, as behind a message that is tried for days;
- * - events, and rows of the outbox, that a consumer of the channel has not passed, be it one that does not run now, or one of this deployment that never did.
+ * Finds out in two round trips, and a replica in one more, what may go. What stays, however old it is:
+ * - marks of a consumer that has old messages before it still: the checkpoint has not passed what these marks tell, as behind a message that is tried for days. What is before a replica's consumer stands in `source`;
+ * - events, and rows of the outbox, that a consumer of the channel has not passed, be it one that does not run now, or one of this deployment that never did, in whichever process.
  */
-export const workOf = async (db: Pick<Database, 'fly'>, sql: Retaining, terms: Terms, { consumers, channels }: Pick<Plan, 'consumers' | 'channels'>): Promise<Work> => {
+export const workOf = async (db: Pick<Database, 'fly'>, sql: Retaining, terms: Terms, { everywhere, channels }: Pick<Plan, 'everywhere' | 'channels'>, source?: Pick<Database, 'at' | 'fly'>): Promise<Work> => {
   const named = channels.map(({ channel }) => channel), asked = [...agesOf(terms, named)], step = (statement: Step['statement'], ...params: Step['params']): Step => ({ statement, params })
   const tables: readonly Placed[] = [...terms.events !== undefined || named.some(channel => terms.eventsOf(channel) !== undefined) ? ['lowtide_log'] as const : [], ...terms.after.outbox !== undefined ? ['lowtide_outbox'] as const : []]
   const [aged] = await db.fly([step(sql.cutoffs, asked)]), cutoffs = new Map(asked.map((ms, i) => [ms, Number(aged!.rows[i]![0] ?? 0)]))
   const below = (ms: number | undefined): number => ms === undefined ? 0 : cutoffs.get(ms) ?? 0, window = below(terms.after.marks)
   const [checkpoints, outcome, marks, ...placed] = await db.fly([step(sql.checkpoints, window), step(sql.oldestOutcome), step(sql.oldestMarks), ...tables.map(table => step(sql.places[table]))])
 
-  const passed = new Map<string, Place>(), known = new Set<string>(), held = new Set<string>()
+  const passed = new Map<string, Place>(), known = new Set<string>(), held = new Set(source && await unreadOf(source, terms.after.marks ?? 0, checkpoints!.rows.map(([consumer, channel, partition, tx, n]) => ({ consumer: consumer!, channel: channel!, partition: Number(partition), tx: Number(tx), n: Number(n) }))))
   for (const [consumer, channel, partition, tx, n, behind] of checkpoints!.rows) {
     const at = `${partition}/${channel}`, place = { tx: Number(tx), n: Number(n) }, before = passed.get(at) ?? everything
     if (place.tx < before.tx || (place.tx === before.tx && place.n < before.n)) passed.set(at, place)
     known.add(`${consumer}\u0000${channel}`)
     if (behind === 't') held.add(consumer!)
   }
-  const waited = new Set(consumers.filter(({ broadcast }) => !broadcast).flatMap(({ name, channels }) => channels.filter(({ channel }) => !known.has(`${name}\u0000${channel}`)).map(({ channel }) => channel)))
+  const waited = new Set(everywhere.filter(({ broadcast }) => !broadcast).flatMap(({ name, channels }) => channels.filter(({ channel }) => !known.has(`${name}\u0000${channel}`)).map(({ channel }) => channel)))
   const pieces: Piece[] = []
   if (outcome!.rows.some(([tx]) => Number(tx) < window)) pieces.push({ kind: 'outcomes', below: window, of: [] })
   for (const [consumer, tx] of marks!.rows) {

@@ -2,10 +2,12 @@ import type { Plan } from '@lowtide/core'
 import type { Terms } from '../retention/terms.js'
 
 export type Right = 'select' | 'insert' | 'update' | 'delete'
-export type Role = 'app' | 'relay'
+/** `both`: the role of the app, in a process that carries what leaves as well. */
+export type Role = 'app' | 'relay' | 'both'
+const carries = (consumers: Plan['consumers']): boolean => consumers.some(({ outbox }) => outbox === true)
 /** A process of relays alone needs no more than `relay` may. */
-export const roleOf = ({ consumers }: Pick<Plan, 'consumers'>): Role => consumers.length > 0 && consumers.every(({ outbox }) => outbox === true) ? 'relay' : 'app'
-type Grants = { readonly [table: string]: readonly Right[] }
+export const roleOf = ({ consumers }: Pick<Plan, 'consumers'>): Role => !carries(consumers) ? 'app' : consumers.every(({ outbox }) => outbox === true) ? 'relay' : 'both'
+export type Grants = { readonly [table: string]: readonly Right[] }
 
 const all: readonly Right[] = ['select', 'insert', 'update', 'delete']
 /** What the shell does with Lowtide's own tables, in the role of `app`: it decides, projects and answers. A start asks for these. */
@@ -23,6 +25,10 @@ export const ofRetention = ({ every, after, events }: Terms, someEvents: boolean
   lowtide_inbox: ['delete'], lowtide_ages: ['insert', 'delete'], lowtide_retention: ['update'],
   ...after.outbox !== undefined && { lowtide_outbox: ['delete'] as const }, ...(events !== undefined || someEvents) && { lowtide_log: ['delete'] as const },
 }
+/** What a relay does besides in a process that runs handlers too: what is out is removed. */
+export const ofCarrying = ({ everywhere }: Pick<Plan, 'everywhere'>): Grants => carries(everywhere) ? { lowtide_outbox: ['delete'] } : {}
 /** In this order. */
 export const joined = (...rights: readonly (readonly Right[] | undefined)[]): readonly Right[] => all.filter(right => rights.some(some => some?.includes(right)))
 export const complete = all
+/** What a start asks for. */
+export const neededBy = (role: Role): Grants => role === 'relay' ? ofRelay : role === 'app' ? ofApp : { ...ofApp, lowtide_outbox: joined(ofApp['lowtide_outbox'], ofRelay['lowtide_outbox']) }

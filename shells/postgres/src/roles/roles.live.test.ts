@@ -1,6 +1,6 @@
 // time limit: 120 s
 import { accept, channel, command, commandHandler, event, projector, table, text } from '@lowtide/core'
-import { type NotHandled, deployment, planOf, start, system } from '@lowtide/run'
+import { type NotHandled, deployment, planOf, relayed, start, system } from '@lowtide/run'
 import { left, right, within } from '@lowtide/testing'
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
@@ -8,6 +8,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { z } from 'zod'
 import { type RetentionOptions, postgres } from '../postgres.js'
+import { outside } from '../relay/fixture.js'
+import { Note, bell, leaving, note as told, ring } from '../relay/functions/fixture.js'
 import { type Place, inDatabase, stop } from '../schema/fixture.js'
 import { inspect } from '../schema/start.js'
 
@@ -115,6 +117,27 @@ test('the app removes no event but where the shell is asked to, and nothing with
   for (const name of ['lowtide_log', 'lowtide_inbox', 'lowtide_ages']) assert.is(await tried(place, place.app, `delete from lowtide.${name}`), 'done', name)
   assert.is(await tried(place, place.app, 'update lowtide.lowtide_log set n = 1'), '42501')
   assert.match((await left(deployed(place.as(encodeURIComponent(place.relay))).verb('retention run'))).failure, 'may not read and write')
+}))
+
+test('the app carries what leaves, whatever the schedule removes, and does not start where it may not', inRoles(async place => {
+  const out = outside(), of = (url: string, relays = [out.relay()]) => deployment({
+    name: 'relaying', functions: [{ told, ring }], shell: postgres({ url, connections: 3, outbox: [leaving, bell], retention: { every: false } }), processes: { all: [told, ring, ...relays] }, ports: { bell: relayed }, options: { partitions: 2, poll: 50 },
+  })
+  const verb = (d: ReturnType<typeof of>, name: string, ...flags: string[]) => d.shell.verbs!.find(one => one.name === name)!.run(planOf(d, system), new Set(flags)), apply = [`prefix=${place.prefix}`, 'apply']
+  await right(verb(of(place.url, []), 'roles', ...apply))
+  await right(verb(of(place.as(encodeURIComponent(place.migrator))), 'migrate'))
+  await right(verb(of(place.url, []), 'roles', ...apply))
+  assert.is(await tried(place, place.app, 'delete from lowtide.lowtide_outbox'), '42501')
+  const d = of(place.as(encodeURIComponent(place.app)))
+  await start(of(place.as(encodeURIComponent(place.app)), []), system).then(app => app.close())
+  assert.match(await start(d, system).then(async app => { await app.close(); return 'it started' }, String), /may not read and write lowtide_outbox: /)
+  await right(verb(of(place.url), 'roles', ...apply))
+  const running = await start(d, system)
+  try {
+    for (let n = 0; n < 3; n++) await right<NotHandled, unknown>(running.send(Note({ key: 'k', n })))
+    await until('an empty outbox', async () => (await place.sql(`select from lowtide.lowtide_outbox where aggregatetype = 'leaving'`)).length === 0)
+    assert.equal(out.of('k'), [0, 1, 2])
+  } finally { await running.close() }
 }))
 
 test('the SQL is the same each time, names no password, and takes over a schema that somebody else made', inRoles(async place => {

@@ -7,6 +7,7 @@ import type { Using } from '../schema/verbs.js'
 import type { Access, Database } from '../server/database.js'
 import { failure } from '../server/failure.js'
 import { statement } from '../server/statement.js'
+import { ofCarrying } from './grants.js'
 import { type Names, type Part, type Standing, rolesSql } from './sql.js'
 
 const standing = {
@@ -39,7 +40,7 @@ export const roles = (access: Access, retention: RetentionOptions, using: Using)
     if (typeof names === 'string') return E.left(failure(`cannot name the roles: ${names}`))
     if (wrong.length > 0) return E.left(failure(`cannot tell the roles: ${wrong.join('; ')}`))
     const found = await standingIn(db), terms = termsOf(retention, plan.options), someEvents = plan.channels.some(({ channel }) => terms.eventsOf(channel) !== undefined)
-    const parts = rolesSql({ schema: db.schema, names, tables: plan.tables, terms, someEvents }, found), whole = found.tables.some(({ name }) => name === 'lowtide_meta')
+    const parts = rolesSql({ schema: db.schema, names, tables: plan.tables, terms, someEvents, carrying: ofCarrying(plan) }, found), whole = found.tables.some(({ name }) => name === 'lowtide_meta')
     if (flags.has('apply')) await db.script(parts.flatMap(({ sql }) => sql.map(line => line.replace(/;$/, ''))).join('; '))
     return E.right({
       text: flags.has('apply') ? `Granted what ${Object.values(names).map(name => `'${name}'`).join(', ')} need in the schema '${db.schema}'.${whole ? '' : ` Tables do not stand yet: run 'lowtide migrate' as '${names.migrator}', then this again.`}` : readable(db.schema, names, parts, whole),

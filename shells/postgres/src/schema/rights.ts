@@ -1,11 +1,11 @@
-import { type Role, ofApp, ofRelay } from '../roles/grants.js'
+import { type Role, neededBy } from '../roles/grants.js'
 import type { Live } from './live.js'
 import { identifier } from '../server/statement.js'
 
 // What the role may not do, in words, with the statement that lets it; nothing where it may.
 
 export const barredFromUsing = (live: Live, schema: string, as: Role = 'app'): string | undefined => {
-  const needed = as === 'app' ? ofApp : ofRelay, barred = [...live.tables.values()].filter(({ name, rights }) => Object.hasOwn(needed, name) && needed[name]!.some(right => !rights.includes(right))).map(({ name }) => name)
+  const needed = neededBy(as), barred = [...live.tables.values()].filter(({ name, rights }) => Object.hasOwn(needed, name) && needed[name]!.some(right => !rights.includes(right))).map(({ name }) => name)
   if (!live.use) return `role '${live.role}' may not use schema '${schema}': run, as its owner: grant usage on schema ${identifier(schema)} to ${identifier(live.role)}; and grant select, insert, update, delete on all tables in it`
   return barred.length === 0 ? undefined : `role '${live.role}' may not read and write ${barred.join(', ')}: run, as their owner: grant select, insert, update, delete on all tables in schema ${identifier(schema)} to ${identifier(live.role)}; or less, which 'lowtide roles' prints`
 }

@@ -15,7 +15,7 @@ const password = 'Tr0ub4dor&3'
 const quiet = (value: unknown): void => assert.not.match(JSON.stringify(value), 'Tr0ub4dor')
 const people = table('people', { columns: { id: text }, key: 'id' })
 const plan: Plan = {
-  tables: [people], channels: [], options: { ...defaults, partitions: 4 },
+  tables: [people], channels: [], everywhere: [], options: { ...defaults, partitions: 4 },
   consumers: [{ name: 'view', broadcast: false, channels: [{ channel: 'news', external: false }] }, { name: 'screens', broadcast: true, channels: [{ channel: 'news', external: false }] }],
   runtime: { now: Date.now, after: () => () => {}, soon: call => { call() }, random: () => 0, newId: () => 'id', log: (_level, line) => quiet(line) },
 }

@@ -142,7 +142,7 @@ test('what is published twice is handled once, whoever owns the partition then',
   const { db, access } = place.open()
   await right(migrate(db, access, needs([sums])))
   const shell = postgres({ url: place.url }), d = deployment({ functions: [{ counted }], shell, processes: { all: [counted] }, options: { poll: 20 } })
-  const publisher = await right(shell.open({ tables: [], channels: [Said.channel], consumers: [], runtime: system, options: d.options })), sum = async () => Number((await place.sql('select n from lowtide.sums'))[0]!['n'])
+  const publisher = await right(shell.open({ tables: [], channels: [Said.channel], consumers: [], everywhere: [], runtime: system, options: d.options })), sum = async () => Number((await place.sql('select n from lowtide.sums'))[0]!['n'])
   const publish = (...ids: readonly string[]) => right(publisher.transport.publish(ids.map(id => ({ channel: 'said', message: message(Said, { key: 'a', first: id === 'x' }, { id }) }))))
   try {
     for (let n = 0; n < 2; n++) {
