@@ -1,5 +1,5 @@
 import { type Emit, type Failure, type Options, defaults } from '@lowtide/core'
-import { type Relay, deployment, relay, relayed, run } from '@lowtide/run'
+import { type Observe, type Relay, deployment, relay, relayed, run } from '@lowtide/run'
 import { freshDatabase } from '@lowtide/servers'
 import { right } from '@lowtide/testing'
 import * as TE from 'fp-ts/lib/TaskEither.js'
@@ -17,7 +17,7 @@ export const deployedOf = ({ url, relays = [], options: more, retention = {} }: 
   name: 'relaying', functions: [{ note, ring }], shell: postgres({ url, connections: 4, outbox: [leaving, bell], retention }), processes: { worker: [note, ring], relay: relays }, ports: { bell: relayed }, options: { ...options, ...more },
 })
 /** Commands alone, relays alone, or both. */
-export const appOf = ({ process, ...told }: Told & { readonly process?: 'worker' | 'relay' }) => run(deployedOf(told), { only: process, signals: false })
+export const appOf = ({ process, observe, ...told }: Told & { readonly process?: 'worker' | 'relay'; readonly observe?: Observe }) => run(deployedOf(told), { only: process, signals: false, ...(observe && { observe }) })
 export type RelayingApp = Awaited<ReturnType<typeof appOf>>
 
 /** What the outside got, and what it answers; undefined: it takes all. */

@@ -29,6 +29,18 @@ test('carries what is emitted and what is published, of each key in order, and r
   assert.equal(message, row!['message'], 'the whole envelope')
 }))
 
+test('is watched in what it carries, and in what the outside refuses', at(async place => {
+  const out = outside(), seen: { readonly by: string | undefined; readonly ids: readonly string[]; readonly failed: string | undefined }[] = []
+  let left = 2
+  out.answers(() => left-- > 0 ? { failure: 'not now', retry: true } : undefined)
+  const app = await place.app({ relays: [out.relay()], observe: { publishing: async (messages, run, by) => { const failed = await run(); seen.push({ by, ids: messages.map(({ message }) => message.id), failed: failed?.failure }) } } })
+  await send(app, 2, 0, 5)
+  await emptied(place)
+  assert.equal(seen.filter(({ failed }) => failed === undefined).flatMap(({ ids }) => ids).sort(), out.got.map(({ message }) => message.id).sort())
+  assert.equal([...new Set(seen.map(({ by }) => by))], ['out'])
+  assert.is(seen.filter(({ failed }) => failed === 'not now').length, 2)
+}))
+
 test('finds what waited before it began, and nothing else: with no relay rows stay', at(async place => {
   const worker = await place.app({ process: 'worker' })
   await send(worker, 3, 0, 5)
