@@ -125,6 +125,7 @@ test('a relay carries what the shell keeps an outbox for, and nobody else does',
   assert.match(faults({ ...whole, shell, processes: { p: [leave, one] } }), "the relay 'one' in process 'p' carries the channel 'away', for which the shell 'nowhere' keeps no outbox; none is known; name it in the shell's option outbox")
   assert.match(faults({ ...whole, processes: { p: [leave], r: [relay({ ...one, name: 'two', channels: [events] })] } }), "keeps no outbox; nearest: 'away'; known: away, effect-mail")
   assert.match(faults({ ...whole, processes: { p: [leave], r: [relay({ ...one, name: 'two', channels: [] })] } }), "the relay 'two' in process 'r' has no channels")
+  for (const batch of [0, -1, 1.5, NaN, Infinity]) assert.match(faults({ ...whole, processes: { p: [leave], r: [relay({ ...one, name: 'two', batch })] } }), `the relay 'two' in process 'r' has a batch of ${batch}; expected a whole number, at least 1`)
   assert.match(faults({ ...whole, processes: { p: [leave], r: [one, relay({ ...one, name: 'two' })] } }), "the channel 'away' has 2 relays: 'one' and 'two'")
   assert.match(faults({ ...whole, processes: { p: [leave], r: [one, relay({ ...one, name: 'one' })] } }), "the relay 'one' stands twice")
   assert.match(faults({ functions: [{ leave: { ...leave, name: 'relay-x' } }], processes: {} }), "the handler 'relay-x' has a name that begins with 'relay-'")

@@ -81,6 +81,7 @@ export const faultsOf = (d: AnyDeployment): readonly string[] => {
   for (const [process, m] of members) {
     if (isRelay(m)) {
       if (m.channels.length === 0) say(`the relay '${m.relay}' in process '${process}' has no channels; name those that it carries`)
+      if (!Number.isSafeInteger(m.batch) || m.batch < 1) say(`the relay '${m.relay}' in process '${process}' has a batch of ${m.batch}; expected a whole number, at least 1`)
       for (const c of m.channels) if (!outbox.includes(c.channel)) say(`the relay '${m.relay}' in process '${process}' carries the channel '${c.channel}', for which the shell '${d.shell.name}' keeps no outbox${nearest(c.channel, outbox)}; name it in the shell's option outbox`)
     } else if ('front' in m) faults.push(...m.faults(d.functions))
     else if (!deciders.includes(m)) say(`process '${process}' runs '${m.name}', which is not among the functions${nearest(m.name, deciders.map(h => h.name))}`)

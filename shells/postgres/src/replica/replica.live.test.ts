@@ -9,6 +9,7 @@ import pg from 'pg'
 import { z } from 'zod'
 import { type Place, inPlace, projected, writing } from '../rebuild/fixture.js'
 import { Add } from '../rebuild/functions/fixture.js'
+import { postgres } from '../postgres.js'
 import { type Replica, type Told, deploymentOf, replica, replicaOf, shellOf } from './fixture.js'
 import { mirror, mirrored } from './functions/fixture.js'
 
@@ -137,6 +138,14 @@ test('keeps its marks while old messages of the source are before it, or the sou
   await copy.child().then(async ({ kill }) => { await same(place, copy); await kill() })
   assert.equal([await run({ ...copy.told, from: 'postgres://nobody@127.0.0.1:1/nothing' }), (await marks()) > 0], [['mirror'], true])
   assert.equal([await run(), (await copy.sql(`select from copies.lowtide_inbox where id = 'handled long ago'`)).length], [[], 0])
+}))
+
+test('has no outbox: what leaves, leaves where it is written', beside(async (_place, copy) => {
+  const d = deploymentOf(copy.told), leaving = channel('sum-events', { external: true }), refusedBy = async (outbox: readonly typeof leaving[], outward: boolean): Promise<string> => {
+    const plan = planOf(d, system), relays = outward ? [{ name: 'relay-out', channels: [leaving], broadcast: false, outbox: true }] : []
+    return (await left(postgres({ url: copy.told.url, schema: 'copies', from: { url: copy.told.from }, outbox }).open({ ...plan, consumers: [...plan.consumers, ...relays] }))).failure
+  }
+  for (const [outbox, outward] of [[[leaving], false], [[], true]] as const) assert.is(await refusedBy(outbox, outward), `[postgres] cannot open schema 'copies': expected no outbox and no relay in a deployment that only reads a log (from), found ${outward ? 'relay-out' : 'sum-events'}; name them in the deployment that writes it`)
 }))
 
 test('sends nothing, and says where to', beside(async (_place, copy) => {

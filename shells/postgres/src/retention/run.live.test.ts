@@ -101,6 +101,12 @@ test('records of failed commands go where asked; what is parked never does', inO
   assert.equal((await sql('select id from lowtide.lowtide_parked order by id')).map(row => row['id']), ['failed1', 'parked1', 'parked40', 'redrive1', 'redrive40', 'waiting1', 'waiting40'])
 }))
 
+test('a failed command that was sent again and decided is off the list before its outcome goes, so that no redrive runs it twice', inOld(async ({ of, sql }) => {
+  await sql(`${commands(30)}; ${commands(2)}; insert into lowtide.lowtide_parked (id, consumer, channel, partition, key, state, reason, attempts, time, message) select 'of ' || m, 'c', 'orders', '', 'k', 'failed', 'broke', 6, now() - interval '40 days', json_build_object('id', m) from unnest('{c30-1,c2-1,never}'::text[]) m`)
+  await of().run(now)
+  assert.equal((await sql('select id from lowtide.lowtide_parked order by id')).map(row => row['id']), ['of c2-1', 'of never'])
+}))
+
 test('many rows go in many transactions, and are counted as they go', inOld(async ({ of, sql }) => {
   await sql(commands(30, 25_000))
   const batches: number[] = []

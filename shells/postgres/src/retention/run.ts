@@ -63,6 +63,7 @@ export const retention = ({ db, shift, terms, plan, source }: Given) => {
         for (const { stamps } of work.pieces) if (stamps !== undefined) while (goes() && await batch(async () => (await db.fly([{ statement: sql.stamp, params: [stamps, size] }]))[0]!.count >= size)) { /* the rest of them */ }
         for (const piece of work.pieces) {
           let from = 1
+          if (piece.kind === 'outcomes' && goes()) await db.fly([{ statement: sql.moot, params: [piece.below ?? 0] }])
           while (goes() && piece.below !== 0 && await batch(async () => {
             const asked = size, [[renewed, count, last]] = await one(sql[piece.kind].remove, ...paramsOf(piece, from, asked), holder, lease) as [readonly (string | null)[]]
             if (renewed === '0') mine.held = false

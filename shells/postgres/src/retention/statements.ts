@@ -64,6 +64,8 @@ export const retaining = (db: Pick<Database, 'at'>, shift: number) => {
       placed: (table: Placed, asked: string): string => `with recursive part(channel, partition) as ${partsOf(table)} select ${asked} from part cross join lateral (select l.* from ${db.at(table)} l where l.${channelOf[table]} = part.channel and l.partition = part.partition order by l.tx, l.n limit 1) l`,
     },
     places: { lowtide_log: places('lowtide_log'), lowtide_outbox: places('lowtide_outbox') },
+    /** A failed command that was sent again and decided: its outcome alone keeps a redrive from running it a second time, so its record goes first. $1 as for outcomes. */
+    moot: statement(`delete from ${parked} p where p.state in ('failed', 'redrive') and exists (select from ${inbox} i where i.consumer = '' and i.id = p.message ->> 'id' and i.tx < $1::bigint)`),
     /** A rebuild keeps its marks under no transaction: from here on they age like others. */
     stamp: statement(`update ${inbox} set tx = ${txOf(shift)} where ctid = any(array(select ctid from ${inbox} where consumer <> '' and consumer = $1::text and tx = 0 limit $2::bigint))`),
   }
