@@ -5,8 +5,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { build } from './build.mjs'
 import { files, root, workspaces } from './workspaces.mjs'
 
-/** Most files wait for servers, leases and disks more than they compute: on two cores three end sooner than two. */
-const atOnce = 3
+const atOnce = 2
 const usualLimit = 120
 
 /** A test file is compiled TypeScript of a workspace, or a script as it is. */
