@@ -292,4 +292,30 @@ test('that the caller ends too early leaves nothing', at(async (place, client) =
   assert.equal([await traces(place, '1'), await count(place, 'public.mine')], [0, 1])
 }))
 
+/** The caller is told that his time is over while the command still looks up its rows; what he does then, and what comes of his next transaction on that connection. */
+const late = (what: string, does: (client: pg.Client) => Promise<void>, gone?: AbortController) => test(what, at((place, client) => connected(place.url, async other => {
+  const app = await place.app({ options: { timeout: gone ? 20_000 : 300 } }), active = (state: string) => count(place, `pg_stat_activity where query like '%lowtide%' and ${state} and pid <> pg_backend_pid() and datname = current_database()`)
+  await other.query('begin; lock table lowtide.lists in access exclusive mode')
+  await client.query('begin')
+  const answering = app.send(note('a'), { id: '1', transaction: client, ...gone && { signal: gone.signal } })()
+  await until('the lookup to wait', patience, async () => await active(`wait_event_type = 'Lock'`) > 0)
+  gone?.abort()
+  const answer = await answering
+  assert.is(verdict(answer), 'timeout', JSON.stringify(answer))
+  await does(client)
+  await client.query('begin')
+  await client.query(`insert into public.mine values ('next')`)
+  await other.query('rollback')
+  await until('what is left of the command to be over', patience, async () => await active(`state = 'active'`) === 0)
+  await app.close()
+  assert.is((await client.query('commit')).command, 'COMMIT')
+  assert.equal([await traces(place, '1'), await count(place, 'public.mine')], [0, 1], 'the next transaction has what was written there, and no more')
+})))
+late('that takes too long leaves the next transaction of that connection alone, once its own is rolled back', async client => { await client.query('rollback') })
+late('that takes too long, and its caller does not roll back: nothing of it is committed', async client => {
+  await client.query(`insert into public.mine values ('too late')`).catch(() => {})
+  assert.is((await client.query('commit')).command, 'ROLLBACK')
+})
+late('whose caller has gone leaves the next transaction alone too', async client => { await client.query('rollback') }, new AbortController())
+
 test.run()
