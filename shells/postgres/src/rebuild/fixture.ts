@@ -104,16 +104,15 @@ export const parked = async ({ sql }: Place): Promise<number> => (await sql('sel
 /** What has a mark, by its entry. */
 export const marked = async ({ sql }: Place): Promise<unknown> => (await sql(`select l.message #>> '{data,entry}' as entry from lowtide.lowtide_inbox i left join lowtide.lowtide_log l on l.message ->> 'id' = i.id where i.consumer = 'summing' order by 1`)).map(row => row['entry'])
 /**
- * Looks at each mark of the projector at the end of the transaction that writes it. It is needed where the checkpoint as it then stands has not passed it, and there is
- * something in between that is not done; or where it stands for what is parked. Answers with those that were not needed.
+ * Looks at each mark of the projector at the end of the transaction that writes it. It is needed where something stands between the checkpoint, as it is then, and its message,
+ * or where its message is parked. Answers with those that were not needed.
  */
 export const needless = async ({ sql }: Place): Promise<() => Promise<unknown>> => {
   await sql(`create table public.needless (entry text);
     create function public.look() returns trigger language plpgsql as $look$ begin
       insert into public.needless select e.message #>> '{data,entry}' from lowtide.lowtide_log e join lowtide.lowtide_consumers c on c.consumer = new.consumer and c.channel = e.channel and c.partition = e.partition
         where e.message ->> 'id' = new.id and not exists (select from lowtide.lowtide_parked p where p.consumer = new.consumer and p.message ->> 'id' = new.id)
-          and not exists (select from lowtide.lowtide_log b where b.channel = e.channel and b.partition = e.partition and (b.tx, b.n) > (c.tx, c.n) and (b.tx, b.n) < (e.tx, e.n)
-            and not exists (select from lowtide.lowtide_inbox m where m.consumer = new.consumer and m.id = b.message ->> 'id'));
+          and not exists (select from lowtide.lowtide_log b where b.channel = e.channel and b.partition = e.partition and (b.tx, b.n) > (c.tx, c.n) and (b.tx, b.n) < (e.tx, e.n));
       return null; end $look$;
     create constraint trigger look after insert on lowtide.lowtide_inbox deferrable initially deferred for each row when (new.consumer = 'summing') execute function public.look()`)
   return async () => (await sql('select entry from public.needless order by 1')).map(row => row['entry'])
