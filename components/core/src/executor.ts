@@ -32,14 +32,14 @@ const unitOf = (decided: readonly Decided[], rows: ReturnType<typeof overlay>): 
   return { checks, writes, emits, marks, parks, unparks, checkpoints: slots === undefined ? [] : [...new Set([...slots].map(s => s.track))].map(t => checkpointOf(t, slots!)) }
 }
 
-/** Who cannot stand: touched what no longer holds, was done already, or built on one of these, or shares its key. */
+/** Who cannot stand: touched what no longer holds, was done already, or built on one of these, or shares its key. What belongs to another owner now takes nobody with it: it never comes back here, and the rest is decided again without it. */
 const losersOf = (decided: readonly Decided[], { stale, broken, seen, fenced }: Conflict): ReadonlySet<Decided> => {
   const losers = new Set<Decided>(), wrote = new Set([...stale, ...broken.map(b => b.key)]), touched = new Set(wrote), pages = new Set<string>(), keys = new Set<string>()
   for (const d of decided) {
     const { reads, wrote: writes } = d.trace
-    const out = (d.mark && seen.some(sameMark(d.mark))) || fenced.some(c => owns(d.job, c)) || keys.has(d.job.key) || reads.some(r => wrote.has(r.key)) || writes.some(k => touched.has(k) || pages.has(k.slice(0, k.indexOf('\u0000'))))
+    const gone = fenced.some(c => owns(d.job, c)), out = !gone && ((d.mark && seen.some(sameMark(d.mark))) || keys.has(d.job.key) || reads.some(r => wrote.has(r.key)) || writes.some(k => touched.has(k) || pages.has(k.slice(0, k.indexOf('\u0000')))))
+    if (gone || out) losers.add(d)
     if (!out) continue
-    losers.add(d)
     keys.add(d.job.key)
     for (const k of writes) { wrote.add(k); touched.add(k) }
     for (const r of reads) touched.add(r.key)

@@ -15,7 +15,7 @@ import { Add, add, entries, functions, summing, sums, totals } from './functions
 const options = { lease: Number(process.env['LEASE'] ?? 1_000), poll: 50, backoffBase: 10, backoffCap: 200, partitions: 4, timeout: 30_000 }
 type Only = 'front' | 'worker' | 'adder' | 'projector'
 export const appOf = (url: string, only?: Only) => run(deployment({
-  name: 'sums', functions: [functions], shell: postgres({ url, connections: 4, answerTimeout: 10_000 }), processes: { front: [], worker: [add, summing], adder: [add], projector: [summing] }, options,
+  name: 'sums', functions: [functions], shell: postgres({ url, connections: 4, answerTimeout: 10_000, lockTimeout: Number(process.env['LOCK'] ?? 5_000) }), processes: { front: [], worker: [add, summing], adder: [add], projector: [summing] }, options,
 }), { only, signals: false })
 type App = Awaited<ReturnType<typeof appOf>>
 
@@ -39,7 +39,8 @@ export interface Place {
   readonly url: string
   sql(text: string, values?: readonly unknown[]): Promise<readonly { readonly [column: string]: unknown }[]>
   app(only?: Only): Promise<App>
-  child: (what: Child, env?: { readonly [name: string]: string }) => ReturnType<typeof child>
+  /** `by`: another way to the same database. */
+  child: (what: Child, env?: { readonly [name: string]: string }, by?: string) => ReturnType<typeof child>
   /** Holds what this statement locks until it is called. */
   holding(text: string): Promise<() => Promise<void>>
 }
@@ -52,7 +53,7 @@ export const inPlace = (server: () => string, test: (place: Place) => Promise<vo
     await test({
       url, sql: async (text, values = []) => (await pool.query<{ readonly [column: string]: unknown }>(text, [...values])).rows,
       app: async only => { const app = await appOf(url, only); ends.push(app.close); return app },
-      child: async (what, env) => { const one = await child(url, what, env); ends.push(one.kill); return one },
+      child: async (what, env, by = url) => { const one = await child(by, what, env); ends.push(one.kill); return one },
       holding: async text => {
         const client = await pool.connect()
         let held = true
@@ -99,3 +100,20 @@ export const status = async ({ url }: Place): Promise<string> => (await right(po
 /** Until somebody waits for a lock on this table. */
 export const waiting = ({ sql }: Place, table: string): Promise<unknown> => until(`somebody to wait for '${table}'`, 20_000, async () =>
   (await sql(`select from pg_locks where not granted and relation = $1::regclass`, [`lowtide.${table}`])).length > 0)
+export const parked = async ({ sql }: Place): Promise<number> => (await sql('select from lowtide.lowtide_parked')).length
+/** What has a mark, by its entry. */
+export const marked = async ({ sql }: Place): Promise<unknown> => (await sql(`select l.message #>> '{data,entry}' as entry from lowtide.lowtide_inbox i left join lowtide.lowtide_log l on l.message ->> 'id' = i.id where i.consumer = 'summing' order by 1`)).map(row => row['entry'])
+/**
+ * Looks at each mark of the projector at the end of the transaction that writes it. It is needed where something stands between the checkpoint, as it is then, and its message,
+ * or where its message is parked. Answers with those that were not needed.
+ */
+export const needless = async ({ sql }: Place): Promise<() => Promise<unknown>> => {
+  await sql(`create table public.needless (entry text);
+    create function public.look() returns trigger language plpgsql as $look$ begin
+      insert into public.needless select e.message #>> '{data,entry}' from lowtide.lowtide_log e join lowtide.lowtide_consumers c on c.consumer = new.consumer and c.channel = e.channel and c.partition = e.partition
+        where e.message ->> 'id' = new.id and not exists (select from lowtide.lowtide_parked p where p.consumer = new.consumer and p.message ->> 'id' = new.id)
+          and not exists (select from lowtide.lowtide_log b where b.channel = e.channel and b.partition = e.partition and (b.tx, b.n) > (c.tx, c.n) and (b.tx, b.n) < (e.tx, e.n));
+      return null; end $look$;
+    create constraint trigger look after insert on lowtide.lowtide_inbox deferrable initially deferred for each row when (new.consumer = 'summing') execute function public.look()`)
+  return async () => (await sql('select entry from public.needless order by 1')).map(row => row['entry'])
+}

@@ -3,7 +3,7 @@ import { testServer } from '@lowtide/servers'
 import { left, right, until } from '@lowtide/testing'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Place, compared, copies, inPlace, projected, status, waiting, writing } from './fixture.js'
+import { type Place, compared, copies, inPlace, needless, parked, projected, status, waiting, writing } from './fixture.js'
 import { Add, add, summing } from './functions/fixture.js'
 
 const test = suite('a rebuild')
@@ -18,7 +18,7 @@ const spoil = async ({ sql }: Place): Promise<void> => {
 }
 
 test('killed at any point leaves the rows as they are and nothing in the way, while two processes write; one that ends has every event once', inDatabase(async place => {
-  const app = await place.app('front')
+  const app = await place.app('front'), unneeded = await needless(place)
   await place.child('worker')
   await place.child('worker')
   const writers = writing(app, 6)
@@ -46,8 +46,9 @@ test('killed at any point leaves the rows as they are and nothing in the way, wh
   assert.ok(Math.min(...sent) > 20, `each key was written to meanwhile: ${sent}`)
   await same(place)
   assert.is(await copies(place), 0)
-  const [{ marks, events }] = await place.sql(`select (select count(*)::int from lowtide.lowtide_inbox where consumer = 'summing') as marks, (select count(*)::int from lowtide.lowtide_log where channel = 'sum-events') as events`) as [{ marks: number; events: number }]
-  assert.ok(marks < events / 20, `checkpoints tell, and not ${marks} marks of ${events} events`) // a unit that waited for the tables in vain, and commits behind a gap, rightly leaves one
+  // Checkpoints tell what is done, and no marks: but for what a unit commits behind something that is not done yet, as behind one that waits for the tables for longer
+  // than its patience; without a mark that would be done again if its process ended there. How many of these there are is up to the machine; any other would be one too many.
+  assert.equal([await unneeded(), await parked(place)], [[], 0])
 }))
 
 test('of tables that are being rebuilt is refused, and says by whom; of others it is not', inDatabase(async place => {

@@ -3,6 +3,7 @@ import { accept, channel, command, commandHandler, event } from '@lowtide/core'
 import { deployment, planOf, run, system } from '@lowtide/run'
 import { testServer } from '@lowtide/servers'
 import { left, right, until } from '@lowtide/testing'
+import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import pg from 'pg'
@@ -143,7 +144,10 @@ test('keeps its marks while old messages of the source are before it, or the sou
 test('has no outbox: what leaves, leaves where it is written', beside(async (_place, copy) => {
   const d = deploymentOf(copy.told), leaving = channel('sum-events', { external: true }), refusedBy = async (outbox: readonly typeof leaving[], outward: boolean): Promise<string> => {
     const plan = planOf(d, system), relays = outward ? [{ name: 'relay-out', channels: [leaving], broadcast: false, outbox: true }] : []
-    return (await left(postgres({ url: copy.told.url, schema: 'copies', from: { url: copy.told.from }, outbox }).open({ ...plan, consumers: [...plan.consumers, ...relays] }))).failure
+    const opened = await postgres({ url: copy.told.url, schema: 'copies', from: { url: copy.told.from }, outbox }).open({ ...plan, consumers: [...plan.consumers, ...relays] })()
+    if (E.isLeft(opened)) return opened.left.failure
+    await opened.right.close() // else this file would run until its time is over
+    return 'not refused'
   }
   for (const [outbox, outward] of [[[leaving], false], [[], true]] as const) assert.is(await refusedBy(outbox, outward), `[postgres] cannot open schema 'copies': expected no outbox and no relay in a deployment that only reads a log (from), found ${outward ? 'relay-out' : 'sum-events'}; name them in the deployment that writes it`)
 }))

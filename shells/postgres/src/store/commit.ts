@@ -77,6 +77,7 @@ export const committing = ({ db, shift, partitions, outbox, shapes, tables, told
     if (!alone) for (const { key, index } of unit.checks) if (index === undefined) locks.shared(key); else locks.exclusive(key) // who finds a value free mostly takes it
     for (const { channel, message } of unit.emits) locks.exclusive(emitLock(channel, message.subject))
     for (const { consumer, channel, partition } of unit.checkpoints) locks.shared(ownershipOf(consumer, channel, partition))
+    for (const { consumer, channel, partition } of unit.parks) if (partition !== '') locks.shared(ownershipOf(consumer, channel, partition)) // what is redriven has no checkpoint, and a rebuild may take it in meanwhile
 
     const { passings, passed, rest } = passing(unit), asked = trusting ? passed : unit.marks // of those that are written, the index tells
     if (asked.length > 0) checking.push(marksCheck(`${schema}.lowtide_inbox`, asked, found))

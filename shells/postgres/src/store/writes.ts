@@ -77,10 +77,13 @@ export const writing = (schema: string, tx: string) => {
         params: single ? [emits[0]!.channel, partitions[0]!, texts[0]!] : [emits.map(e => e.channel), partitions, joined(texts)],
       }
     },
-    /** What stands under its id keeps its place and gets another state, reason and number of attempts. */
+    /**
+     * What stands under its id keeps its place and gets another state, reason and number of attempts. Where a mark tells that it is done, for a rebuild took it in while it
+     * was tried again, it runs once more and finds itself done: nobody else would ever take it off the list.
+     */
     parks: (parks: readonly Parked[]): Step => ({
       statement: kept('parks', () => `insert into ${at('lowtide_parked')} as p (id, consumer, channel, partition, key, state, reason, attempts, time, message, raw)
-        select u.i, u.c, u.h, u.p, u.k, u.s, u.r, u.a, u.t, u.m::json, u.w from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::timestamptz[], ${apart(10)}, $11::text[]) with ordinality u(i, c, h, p, k, s, r, a, t, m, w, o)
+        select u.i, u.c, u.h, u.p, u.k, case when exists (select from ${at('lowtide_inbox')} x where x.consumer = u.c and x.id = u.m::json ->> 'id') then 'redrive' else u.s end, u.r, u.a, u.t, u.m::json, u.w from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::timestamptz[], ${apart(10)}, $11::text[]) with ordinality u(i, c, h, p, k, s, r, a, t, m, w, o)
         where ${open} order by u.o on conflict (id) do update set state = excluded.state, reason = excluded.reason, attempts = excluded.attempts`),
       params: [
         parks.map(p => p.id), parks.map(p => p.consumer), parks.map(p => p.channel), parks.map(p => p.partition), parks.map(p => storable(p.key)), parks.map(p => p.state), parks.map(p => storable(p.reason)), parks.map(p => p.attempts), parks.map(p => p.time),
