@@ -15,7 +15,7 @@ import { type Reader, reading } from './reading.js'
 import { room } from './room.js'
 
 /** The log of another service: it is read, and never written. */
-export interface From { readonly db: Pick<Database, 'at' | 'fly' | 'schema'>; readonly shift: number; readonly newsroom: Pick<Newsroom, 'onLog'>; /** For people. */ readonly where: string; /** Whether its starts can be read. */ readonly starts: boolean; started(start: string | null): void; /** The server may be another than it was. */ moved(): void }
+export interface From { readonly db: Pick<Database, 'at' | 'fly' | 'schema'>; readonly shift: number; readonly newsroom: Pick<Newsroom, 'onLog'>; /** For people. */ readonly where: string; /** Whether its starts can be read. */ readonly starts: boolean; started(start: string | null): void; /** The server may be another than it was, or a checkpoint of a log that is gone: asked before the next read. */ moved(): void }
 export interface TransportGiven {
   readonly db: Database; readonly runtime: Runtime; readonly options: Options; readonly newsroom: Newsroom
   /** For leases alone: behind callers they would run out. Default: `db`. */
@@ -56,6 +56,7 @@ export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, 
   const members = membership({
     ownership: ownership(keeper, shift, options.lease), newsroom, runtime, options, partitions, end: one => of(one.by).remove(one),
     begin: (by, { channel, partition, fence, after }) => {
+      from?.moved() // what its last owner had in hand when the server became another may have moved it since that was asked
       const one = reading({ by, channel, partition, fence, after, prints: from !== undefined, runtime, options, wake: of(by).wake })
       of(by).add(one)
       return one

@@ -107,6 +107,16 @@ test('another message at the same place is told, also one of the same id', away(
   assert.match(await told(), new RegExp(`expected the message at sum-events/${last.partition}/${last.tx}\\.${last.n}, the last that 'mirror' has handled, found another one: .*lowtide consumers rebuild mirror$`))
 }))
 
+test('a place is looked at again when somebody takes its partition: a unit of the log that is gone may have come there last', away(async ({ place, copy }) => {
+  const said: string[] = [], app = await replicaOf(copy.told, undefined, (_level, text) => { said.push(text) })
+  try {
+    await until('its partitions to be owned', 20_000, async () => (await copy.sql('select from copies.lowtide_consumers where owner is not null')).length === 4)
+    await place.sql(`update lowtide.lowtide_log set message = replace(message::text, '"entry":"a2"', '"entry":"b2"')::json where channel = 'sum-events'`)
+    await copy.sql('delete from copies.lowtide_instances')
+    await until('the process that has them again to say what it found', 20_000, () => said.find(text => /found another one: .*lowtide consumers rebuild mirror$/.test(text))).catch((e: unknown) => { throw new Error(`${String(e)}; it said:\n${said.join('\n')}`) })
+  } finally { await app.close() }
+}))
+
 test('a place without a message says nothing where retention has removed events, and all where it never has', away(async ({ place, copy, told }) => {
   await place.sql(`update lowtide.lowtide_retention set total = 2 where kind = 'events'; delete from lowtide.lowtide_log`)
   assert.is(await told(), 'it starts')
