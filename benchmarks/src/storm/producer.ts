@@ -7,8 +7,8 @@ import { type Role, acknowledgedFile } from './role.js'
 
 /** Orders that it keeps in mind at once; one an account is sent at a time, so that their numbers say what order is right. */
 const ahead = 256, timeout = 8_000, pause = 100
-/** Milliseconds from one order to the next beyond what it shall send for now. */
-const slowly = 60
+/** Milliseconds from one order to the next beyond what it shall send for now: at least this, and so long that what is left lasts at least so long, for however slow a machine is, who waits for traffic shall meet some. */
+const slowly = 60, lasting = 40_000
 
 interface Producing { readonly app: App<typeof functions[keyof typeof functions]>; readonly role: Role & { readonly sends: NonNullable<Role['sends']> }; readonly wish: { upTo: number; enough: boolean; changed(): void }; acknowledged(count: number): void; refused(): void }
 
@@ -47,7 +47,7 @@ export const produce = async ({ app, role, wish, acknowledged, refused }: Produc
   const fill = (): void => {
     while (open < ahead && next < orders && !wish.enough) {
       if (next >= wish.upTo && !known.has(next)) {
-        if (slow) { trickle ??= setTimeout(() => { trickle = undefined; slow = false; fill() }, slowly); return }
+        if (slow) { trickle ??= setTimeout(() => { trickle = undefined; slow = false; fill() }, Math.max(slowly, lasting / (orders - next))); return }
         slow = true
       }
       const nth = next++

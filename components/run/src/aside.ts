@@ -10,8 +10,8 @@ export type Aside = Settled | { readonly refused: string }
  * Decides one command in a transaction of its caller: alone, past the lane, for the store's locks keep what a lane keeps. Conflicts are decided again on fresh data; what
  * fails is answered at once, since the caller's transaction cannot wait for another attempt, and nothing of it is listed as failed.
  */
-export const aside = (env: Executing, within: NonNullable<Opened['within']>) => async (transaction: unknown, handler: AnyDecider, message: Message): Promise<Aside> => {
-  const begun = await within(transaction)()
+export const aside = (env: Executing, within: NonNullable<Opened['within']>) => async (transaction: unknown, handler: AnyDecider, message: Message, over: (leave: () => void) => void): Promise<Aside> => {
+  const begun = await within(transaction, over)()
   if (E.isLeft(begun)) return begun.left.retry ? begun : { refused: begun.left.failure }
   const { end, ...store } = begun.right
   let result: Settled | undefined

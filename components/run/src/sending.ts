@@ -65,8 +65,8 @@ export const sending = ({ d, deciders, laneOf, transport, runtime, waits, within
         patience.late = undefined
         if (patience.over) return
         if (c.transaction !== undefined) {
-          patience.late = { notHandled: 'timeout', message: 'no answer in time: roll your transaction back, for the command may stand in it', commandId: m.id }
-          return void within!(c.transaction, handler, m).then(r => 'refused' in r ? patience.end(refuse('invalid', r.refused, { commandId: m.id })) : decided(markOf(r, m.id)))
+          patience.late = { notHandled: 'timeout', message: 'no answer in time: your transaction was ended with an error, so that nothing of it can stand; roll it back', commandId: m.id }
+          return void within!(c.transaction, handler, m, leave => { (patience.stops ??= []).push(leave) }).then(r => 'refused' in r ? patience.end(refuse('invalid', r.refused, { commandId: m.id })) : decided(markOf(r, m.id)))
         }
         if (lane && !handler.settings.needs?.oneAtATime) lane.take(handler, m, type.channel.channel, { done: r => decided(markOf(r, m.id)) })
         else waits.outcome(m, handler.name, transport.publish([{ channel: type.channel.channel, message: m }]), patience, decided)

@@ -49,10 +49,10 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime, out
   const applied = statement(`select x.channel, x.partition, x.tx, x.n, (select count(*) from ${schema}.lowtide_parked p where p.consumer = $1::text) from (select null) one left join ${schema}.lowtide_consumers x on x.consumer = $1::text and x.tx > 0`)
   const host = hosting({ db, tables }), seen: Store['seen'] = asked => doing('look up what was handled', async () => E.right(asked.length === 0 ? [] : await live.seen(asked)))
   return {
-    within: transaction => async () => E.map((guest: Guest): Visiting => {
+    within: (transaction, over) => async () => E.map((guest: Guest): Visiting => {
       const commit = live.inside(guest)
       return { fetch: live.fetch, seen, commit: unit => () => commit(unit), end: guest.end }
-    })(await host(transaction)),
+    })(await host(transaction, over)),
     fetch: live.fetch, watch, seen,
     commit: unit => doing('commit', async () => from !== undefined && unit.emits.length > 0 ? E.left(failure(`cannot write to ${[...new Set(unit.emits.map(e => `'${e.channel}'`))].join(', ')}: this deployment only reads the log, of ${from.where}; run the handlers that send something in the deployment whose log it is`)) : live.commit(unit)),
     applied: consumer => doing(`see how far '${consumer}' is`, async () => {
