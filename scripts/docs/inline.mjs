@@ -14,7 +14,7 @@ const kinds = [
   { as: 'beginning', of: /^lowtide [a-z<-]/ }, { as: 'beginning', of: new RegExp(`^(?:${names.join('|')})(?: |$)`) },
   { as: 'part', of: /^--[a-z]/ },
   { as: 'request', of: /^(?:GET|POST) \// },
-  { as: 'sql', of: /^(?:(?:select|with|update|vacuum|analyze|grant|revoke) \S+|(?:insert into|delete from) \S+|(?:drop|alter|create|truncate) (?:table|role|schema|database|index|view|user|system) \S)/i },
+  { as: 'sql', of: /^(?:(?:select|with|update|vacuum|analyze|grant|revoke) \S+|(?:insert into|delete from) \S+|(?:drop|alter|create|truncate) (?:table|role|schema|database|index|view|function|trigger|user|system) \S)/i },
   { as: 'psql', of: /^\\[a-z]+/ },
 ]
 /** What is typed in the clone before any doc is followed. */
