@@ -51,6 +51,7 @@ const named = ({ doc, line, path, told }) => {
  * - `serves`: the last of these commands is a server at port 4000, here at a free one. It serves until the next server or the end of the doc,
  *   and ends with 0 at SIGTERM;
  * - `listens`: a command that prints until the reader stops it; `heard` is a `text` of all that it has shown by then.
+ * A hidden block (see `blocksOf`) is typed like `sh`, and what stands behind it is what the reader sees of the one before.
  * Whatever else a block is, nobody would notice that it rots: an error. `from`: where the reader stands, `lowtide` is the clone.
  */
 export const follow = async (doc, { from = 'lowtide' } = {}) => {
@@ -92,7 +93,8 @@ export const follow = async (doc, { from = 'lowtide' } = {}) => {
   try {
     for (const block of blocks) {
       named(block)
-      last = await step(block)
+      const done = await step(block)
+      if (!block.hidden) last = done
     }
     if (written) throw wrong(doc, written.line, `nothing is run after '${written.path}' was written: nobody knows whether it works`)
     await stopped()

@@ -14,17 +14,22 @@ export const wrong = (doc, line, message) => new Error(`${doc}:${line} ${message
 /**
  * The fenced blocks of a doc, in order. The words behind the fence are the language and a file; `mark` is the word of a comment on the
  * line above, as in `<!-- fails -->` (see `follow`). `told` is the text between the block before and this one.
+ *
+ * A comment that begins with `<!-- runs` and ends with a line `-->` is a block too, `hidden`: commands of the text beside it, which a reader
+ * finds in a table or a sentence, and need not see again. `<!-- runs fails`: they do not end with 0.
  */
 export const blocksOf = (doc, text = read(doc)) => {
   const blocks = []
   let open, told = []
   for (const [i, line] of text.split('\n').entries()) {
     const fence = /^```(.*)$/.exec(line)
-    if (open && fence) {
+    const hides = /^<!-- runs( fails)?$/.exec(line)
+    if (open?.hidden ? line === '-->' : open && fence) {
       blocks.push({ ...open, text: open.lines.join('\n') })
+      if (!open.hidden) told = []
       open = undefined
-      told = []
     } else if (open) open.lines.push(line)
+    else if (hides) open = { doc, line: i + 1, lang: 'sh', mark: hides[1]?.trim(), told: '', hidden: true, lines: [] }
     else if (fence) {
       const [lang = '', path] = fence[1].trim().split(/\s+/)
       open = { doc, line: i + 1, lang, path, mark: /^<!-- (\S+) -->$/.exec(told.at(-1) ?? '')?.[1], told: told.join('\n'), lines: [] }
@@ -36,11 +41,11 @@ export const blocksOf = (doc, text = read(doc)) => {
 
 /** The text without its fenced blocks; lines stay. */
 export const proseOf = text => {
-  let inside = false
+  let end
   return text.split('\n').map(line => {
-    const fence = line.startsWith('```')
-    if (fence) inside = !inside
-    return fence || inside ? '' : line
+    const inside = end !== undefined
+    if (inside ? line.startsWith(end) : /^```|^<!-- runs( fails)?$/.test(line)) end = inside ? undefined : line.startsWith('```') ? '```' : '-->'
+    return inside || end !== undefined ? '' : line
   }).join('\n')
 }
 

@@ -8,6 +8,7 @@ import { heldTooLong, reportOf } from '../../shells/postgres/dist/schema/status.
 import { duration } from '../../shells/postgres/dist/schema/table-of.js'
 import { root } from '../workspaces.mjs'
 import { follow } from './follow.mjs'
+import { allTyped } from './inline.mjs'
 import { plain, read, sameNames, tableOf, wrong } from './markdown.mjs'
 
 const doc = 'docs/operations.md'
@@ -15,6 +16,8 @@ const test = suite('operations')
 const help = (...words) => promisify(execFile)(process.execPath, [join(root, 'components/cli/bin/lowtide.mjs'), ...words, '--help'], { cwd: root }).then(({ stdout }) => stdout)
 
 test('what it shows is so', () => follow(doc))
+
+test('every command in its tables and sentences is typed', () => allTyped(doc, { elsewhere: { '\\password lowtide_app': { why: 'no psql comes with the binaries of the server' } } }))
 
 test('the verbs are those of the command', async () =>
   sameNames(tableOf(doc, 'verb'), [...`${await help('parked')}${await help('consumers')}`.matchAll(/^lowtide (\w+ \w+)/gm)].map(([, name]) => name), 'lowtide parked --help, lowtide consumers --help'))

@@ -6,12 +6,20 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { root, workspaces } from '../workspaces.mjs'
 import { follow } from './follow.mjs'
+import { allTyped } from './inline.mjs'
 import { blocksOf, plain, sameNames, tableOf, wrong } from './markdown.mjs'
 
 const doc = 'README.md'
 const test = suite('readme')
 
 test('what it shows is so', () => follow(doc))
+
+test('every command in its tables and sentences is typed', () => allTyped(doc, { besides: ['docs/operations.md'], elsewhere: {
+  'npm start -- --fresh': { test: 'scripts/start-postgres.test.mjs', with: "running('npm', ['start', '--', '--fresh']" },
+  'npm start -- --split': { test: 'scripts/start-split.test.mjs', with: "begun('npm', ['start', '--', '--split']" },
+  'PORT=5000 npm start': { test: 'scripts/docs/sandbox.mjs', with: "PORT: '0'" }, // with a free one, for each server of a doc
+  'npm run bench': { why: 'it takes minutes, and its figures say nothing beside other tests' },
+} }))
 
 test('the two commands of a fresh machine are lines of their own, as .ci/run expects', () => {
   const lines = blocksOf(doc).filter(({ lang }) => lang === 'sh').flatMap(({ text }) => text.split('\n'))

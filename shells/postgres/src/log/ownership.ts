@@ -39,6 +39,8 @@ export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: nu
   const sweep = statement(`delete from ${instances} where id in (select i.id from ${instances} i where not ${lively('i')} and i.id <> $1::text for update skip locked)`)
   const alive = statement(`select i.id, (select json_agg(json_build_array(r.consumer, r.channel)) from unnest(i.consumers, i.channels) r(consumer, channel)), ${xmax}, ${server} from ${instances} i where ${lively('i')} or (i.id = $1::text and i.until > clock_timestamp())`)
   const owners = statement(`select c.consumer, c.channel, c.partition, c.owner, c.fence from ${consumers} c where c.consumer = any($1::text[])`)
+  /** A server that counts on from a copy of its files says so by this: its first owner writes it before anything else of its own. */
+  const begin = statement(`insert into ${db.at('lowtide_starts')} (tx, server) select pg_current_xact_id()::text::bigint + ${shift}, ${server} where not exists (select from ${db.at('lowtide_starts')} where server = ${server}) on conflict do nothing`)
   const lives = (id: string): string => `exists (select from ${instances} i where i.id = ${id} and (${lively('i')} or (i.id = $1::text and i.until > clock_timestamp())))`
   const take = statement(`update ${consumers} c set owner = $1::text, fence = c.fence + 1
     from unnest($2::text[], $3::text[], $4::smallint[]) u(consumer, channel, partition)
@@ -63,7 +65,7 @@ export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: nu
     look: async (instance, reads, how, listening) => {
       const names = reads.map(([consumer]) => consumer), steps: Step[] = [{ statement: alive, params: [instance] }, { statement: owners, params: [names] }]
       if (how !== undefined) steps.unshift({ statement: sweep, params: [instance] }, { statement: how === 'renew' ? renew : enter, params: [instance, lease, names, listening ?? null, reads.map(([, channel]) => channel)] })
-      if (how !== undefined && how !== 'renew') steps.unshift({ statement: remove, params: [how.insteadOf] })
+      if (how !== undefined && how !== 'renew') steps.unshift({ statement: begin, params: [] }, { statement: remove, params: [how.insteadOf] })
       const landed = await db.fly(steps), [living, owning] = landed.slice(-2) as [typeof landed[number], typeof landed[number]]
       return {
         alive: new Map(living.rows.map(([id, reads]) => [id!, JSON.parse(reads ?? '[]') as readonly Reads[]])), xmax: Number(living.rows[0]?.[2] ?? 0), server: living.rows[0]?.[3] ?? undefined,

@@ -16,6 +16,7 @@ export type Moved = 'lower' | 'another' | 'unknown'
 interface Given {
   readonly db: Pick<Database, 'fly'>; readonly log: Pick<Log, 'read' | 'measured'>; readonly runtime: Runtime; readonly options: Options
   /** Deliveries in a batch, at most. */ readonly limit: number
+  /** What was read is of a log whose newest start is this. */ started?(start: string | null): void
   /** The server is another (`by`, where it says so), or may be. */ moved(how: Moved, by?: string): void
 }
 /** All that is read in this process. Whoever wants to read in one turn is read for in one round trip. */
@@ -37,7 +38,7 @@ const most = 16 * 2 ** 20, least = 2 ** 18, first = 32
 /** Up to here a message is never compressed. */
 const plain = 1_500
 
-export const readers = ({ db, log, runtime, options, limit, moved }: Given): Readers => {
+export const readers = ({ db, log, runtime, options, limit, started, moved }: Given): Readers => {
   const places = new Map<string, Set<Reading>>(), trouble = outage(runtime, options, 'read the log')
   const placeOf = (channel: string, partition: number): string => `${partition}/${channel}`
   const all = function* (): Iterable<Reading> { for (const set of places.values()) yield* set }
@@ -73,6 +74,7 @@ export const readers = ({ db, log, runtime, options, limit, moved }: Given): Rea
     const low = Number(rows[0]![1]), by = rows[0]![5]!, how: Moved | undefined = low < lowest ? 'lower' : by !== (server ?? by) ? 'another' : undefined
     server = by
     if (how !== undefined) { lowest = low; for (const reading of wanting) reading.look(); moved(how, how === 'another' ? by : undefined); return }
+    started?.(rows[0]![6] ?? null)
     if (low > lowest) wait = 1
     lowest = low
     const found = wanting.map((): Found[] => []), cut = new Set<number>()

@@ -1,6 +1,6 @@
 import type { Batch, Consumer, Delivery, Options, Runtime } from '@lowtide/core'
 import { failureOf } from '../server/failure.js'
-import { type Place, positionOf } from './position.js'
+import { type Place, positionOf, printing } from './position.js'
 import { messageOf } from './log.js'
 
 /** Who is handed batches, and told when a partition is lost. */
@@ -31,12 +31,12 @@ export interface Reading {
   idle(): Promise<void>
 }
 
-interface Beginning { readonly by: Reader; readonly channel: string; readonly partition: number; readonly fence: string; readonly after: Place; /** What is not for this reader. */ readonly skip?: (tx: number) => boolean; readonly runtime: Runtime; readonly options: Options; /** Asks for a read. */ wake(): void }
+interface Beginning { readonly by: Reader; readonly channel: string; readonly partition: number; readonly fence: string; readonly after: Place; /** What is not for this reader. */ readonly skip?: (tx: number) => boolean; /** Positions carry prints of their messages. */ readonly prints?: boolean; readonly runtime: Runtime; readonly options: Options; /** Asks for a read. */ wake(): void }
 /**
  * Hands out batches from behind `after`, one at a time: the next when the promise of the last one resolves. The first comes at once, with nothing
  * in it where there is nothing to read: so the owner knows what it holds.
  */
-export const reading = ({ by, channel, partition, fence, after, skip, runtime, options, wake }: Beginning): Reading => {
+export const reading = ({ by, channel, partition, fence, after, skip, prints = false, runtime, options, wake }: Beginning): Reading => {
   const waiting: (() => void)[] = []
   let cursor = after, covered = 0, target = 0, asked = true, begun = false, out = false, stopped = false, cancel: (() => void) | undefined
 
@@ -70,7 +70,7 @@ export const reading = ({ by, channel, partition, fence, after, skip, runtime, o
       const taken = skip === undefined ? found : found.filter(({ place }) => !skip(place.tx))
       if (taken.length === 0 && begun) return
       begun = out = true
-      hand(taken.map(({ place, text }): Delivery => ({ position: positionOf(place), message: messageOf(text) })))
+      hand(taken.map(({ place, text }): Delivery => ({ position: positionOf(place, prints ? printing(text) : undefined), message: messageOf(text) })))
     },
     heard: tx => {
       if (tx > target) target = tx

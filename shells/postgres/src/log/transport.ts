@@ -15,7 +15,7 @@ import { type Reader, reading } from './reading.js'
 import { room } from './room.js'
 
 /** The log of another service: it is read, and never written. */
-export interface From { readonly db: Pick<Database, 'at' | 'fly' | 'schema'>; readonly shift: number; readonly newsroom: Pick<Newsroom, 'onLog'>; /** For people. */ readonly where: string; /** The server may be another than it was. */ moved(): void }
+export interface From { readonly db: Pick<Database, 'at' | 'fly' | 'schema'>; readonly shift: number; readonly newsroom: Pick<Newsroom, 'onLog'>; /** For people. */ readonly where: string; /** Whether its starts can be read. */ readonly starts: boolean; started(start: string | null): void; /** The server may be another than it was, or a checkpoint of a log that is gone: asked before the next read. */ moved(): void }
 export interface TransportGiven {
   readonly db: Database; readonly runtime: Runtime; readonly options: Options; readonly newsroom: Newsroom
   /** For leases alone: behind callers they would run out. Default: `db`. */
@@ -44,19 +44,20 @@ export interface LogTransport extends Transport {
 const sum = (sizes: readonly { readonly readings: number; readonly out: number }[]) => sizes.reduce((a, b) => ({ readings: a.readings + b.readings, out: a.out + b.out }))
 /** Channels on the log: partitions with fenced owners, news as hints, polling underneath. */
 export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, partitions, batch = 500, outbox, from }: TransportGiven): LogTransport => {
-  const source = from?.db ?? db, log = logOf(source, from?.shift ?? shift), intake = room({ db, newsroom, runtime, options }), write = publisher(db, log, partitions, outbox)
+  const source = from?.db ?? db, log = logOf(source, from?.shift ?? shift, from?.starts), intake = room({ db, newsroom, runtime, options }), write = publisher(db, log, partitions, outbox)
   const subscriptions = new Set<{ close(): Promise<void>; moved?(how: Moved): void }>()
   const given = { db: source, runtime, options, limit: Math.min(batch, options.buffer), moved: (how: Moved, by?: string): void => {
     from?.moved()
     members.moved(how, by)
     for (const { moved } of subscriptions) moved?.(how)
   } }
-  const reads = readers({ ...given, log }), relays = outbox && readers({ ...given, log: outbox.reads }), all = relays === undefined ? [reads] : [reads, relays]
+  const reads = readers({ ...given, log, ...from !== undefined && { started: from.started } }), relays = outbox && readers({ ...given, log: outbox.reads }), all = relays === undefined ? [reads] : [reads, relays]
   const of = ({ consumer }: Reader) => relays !== undefined && consumer.outbox === true ? relays : reads
   const members = membership({
     ownership: ownership(keeper, shift, options.lease), newsroom, runtime, options, partitions, end: one => of(one.by).remove(one),
     begin: (by, { channel, partition, fence, after }) => {
-      const one = reading({ by, channel, partition, fence, after, runtime, options, wake: of(by).wake })
+      from?.moved() // what its last owner had in hand when the server became another may have moved it since that was asked
+      const one = reading({ by, channel, partition, fence, after, prints: from !== undefined, runtime, options, wake: of(by).wake })
       of(by).add(one)
       return one
     },

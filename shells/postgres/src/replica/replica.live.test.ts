@@ -60,9 +60,10 @@ test('answers queries from its own tables, needs to do no more than select in th
   try {
     url.username = role
     url.password = 'reads'
-    const reader = await replicaOf({ ...copy.told, from: url.href })
+    const said: string[] = [], reader = await replicaOf({ ...copy.told, from: url.href }, undefined, (_level, text) => { said.push(text) })
     try {
       await same(place, copy)
+      assert.ok(said.some(text => text.includes('grant select on "lowtide"."lowtide_starts" to this role there')), said.join('\n'))
       assert.is(await right(reader.query(mirrored, { key: 'a' })), 6)
       await copy.sql(`update copies.mirrors set n = 7`)
       assert.match((await left(reader.rebuild(mirror))).message, /this role may not: grant select on "lowtide"\.lowtide_retention to it there/)

@@ -1,6 +1,6 @@
 import type { Failure, Plan } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
-import { positionOf } from '../log/position.js'
+import { positionOf, printOf } from '../log/position.js'
 import { otherPartitions, tooNew } from '../schema/changes.js'
 import { answered, asking, moved } from '../schema/meta.js'
 import { belongs, sourceKey } from '../store/copies.js'
@@ -8,6 +8,7 @@ import { describe, malformed, unreachable } from '../server/connecting.js'
 import { type Access, type Database, database } from '../server/database.js'
 import { failure } from '../server/failure.js'
 import { identifier, statement } from '../server/statement.js'
+import { type Readable, type Standing, type Witnessing, parted, readableOf, witnessing } from './witness.js'
 
 /** Another service's log. */
 export interface Source {
@@ -17,39 +18,52 @@ export interface Source {
   /** Which log it is: the server, what is added to its ids, the schema. */
   readonly identity: string
   readonly where: string
+  /** Whether its starts can be read; the newest that was read; what stands at places now. */
+  readonly starts: boolean
+  started(start: string | null): void
+  start(): string | null
+  readonly witnessed: Witnessing
   moved(): void
 }
 type Wanted = Pick<Plan, 'consumers' | 'options' | 'runtime'>
-const highest = 2 ** 31 - 1
+interface Said { readonly identity: string; readonly shift: number; readonly next: bigint; readonly readable: Readable; readonly faults: readonly string[] }
 
 /** What the source says of itself, or why nothing can be read there. */
-const asked = async (source: Database, where: string, { options }: Pick<Wanted, 'options'>): Promise<{ readonly identity: string; readonly shift: number; readonly next: bigint; readonly faults: readonly string[] }> => {
+const asked = async (source: Database, where: string, { options }: Pick<Wanted, 'options'>): Promise<Said> => {
   const meta = answered(await source.fly(asking(identifier(source.schema)))), gone = moved(meta)
   return {
+    readable: await readableOf(source),
     identity: `${meta.here}/${meta.shift ?? 0}/${source.schema}`, shift: Number(meta.shift ?? 0), next: meta.next,
     faults: [tooNew(meta.number), otherPartitions(meta.partitions, options.partitions), gone && `${gone} (in the deployment whose log it is: ${where})`].filter(fault => fault !== undefined),
   }
 }
 /**
  * Why a copy cannot go on from where its consumers are: another log than the one that they have read, or the same after a restore or a failover that has lost
- * what they have handled. A checkpoint stands at a message, unless older ones have been taken from the log with it.
+ * what they have handled.
  */
-const astray = async (db: Database, source: Database, names: readonly string[], { identity, next }: { readonly identity: string; readonly next: bigint }): Promise<string | undefined> => {
-  const own = identifier(db.schema), log = `${identifier(source.schema)}.lowtide_log`, again = (consumer: string): string => `the source was restored from a backup, or lost its last transactions in a failover, so the copy may hold what is no longer so; make it anew: lowtide consumers rebuild ${consumer}`
-  const [known, standing] = await db.fly([
+const astray = async (db: Database, source: Database, names: readonly string[], { identity, next, readable }: Said): Promise<{ readonly fault?: string | undefined; readonly standing: readonly Standing[] }> => {
+  const own = identifier(db.schema), again = (consumer: string): string => `the source was restored from a backup, or lost its last transactions in a failover, so the copy may hold what is no longer so; make it anew: lowtide consumers rebuild ${consumer}`
+  const [known, rows] = await db.fly([
     { statement: statement(`select key, value from ${own}.lowtide_meta where key = any($1::text[])`), params: [names.map(sourceKey)] },
-    { statement: statement(`select consumer, channel, partition, tx, n from ${own}.lowtide_consumers where consumer = any($1::text[]) and tx > 0 order by 1, 2, 3`), params: [names] },
+    { statement: statement(`select consumer, channel, partition, tx, n, print, start from ${own}.lowtide_consumers where consumer = any($1::text[]) and tx > 0 order by 1, 2, 3`), params: [names] },
   ])
   const of = new Map(known!.rows.map(([key, value]) => [key!, value!])), other = names.find(name => (of.get(sourceKey(name)) ?? identity) !== identity)
-  if (other !== undefined) return `expected the log that '${other}' has read so far (${of.get(sourceKey(other))}: system identifier, shift, schema), found another (${identity}): ${again(other)}`
-  const at = standing!.rows.map(([consumer, channel, partition, tx, n]) => ({ consumer: consumer!, channel: channel!, partition: Number(partition), tx: Number(tx), n: Number(n) }))
-  if (at.length === 0) return undefined
-  const [landed] = await source.fly([{
-    statement: statement(`select u.i from unnest($1::text[], $2::smallint[], $3::bigint[], $4::int[]) with ordinality u(c, p, tx, n, i)
-      where u.tx >= $5::bigint or (u.n < ${highest} and not exists (select from ${log} l where l.channel = u.c and l.partition = u.p and l.tx = u.tx and l.n = u.n) and exists (select from ${log} l where l.channel = u.c and l.partition = u.p and (l.tx, l.n) < (u.tx, u.n))) order by u.i limit 1`),
-    params: [at.map(a => a.channel), at.map(a => a.partition), at.map(a => a.tx), at.map(a => a.n), String(next)],
-  }]), lost = landed!.rows[0] === undefined ? undefined : at[Number(landed!.rows[0][0]) - 1]!
-  return lost && `expected the message at ${lost.channel}/${lost.partition}/${positionOf(lost)}, the last that '${lost.consumer}' has handled, found none: ${again(lost.consumer)}`
+  const standing = rows!.rows.map(([consumer, channel, partition, tx, n, print, start]): Standing => {
+    const place = { tx: Number(tx), n: Number(n) }, known = printOf(print ?? null, place)
+    return { consumer: consumer!, channel: channel!, partition: Number(partition), ...place, print: known || null, start: known === undefined ? null : start ?? null }
+  })
+  if (other !== undefined) return { standing, fault: `expected the log that '${other}' has read so far (${of.get(sourceKey(other))}: system identifier, shift, schema), found another (${identity}): ${again(other)}` }
+  const lost = await parted(source, standing, next, readable)
+  return { standing, fault: lost && `${lost.why}: ${again(lost.consumer)}` }
+}
+/** What stands at places of which nothing was kept: by a version before, or because this role could not see it. */
+const keep = async (db: Database, standing: readonly Standing[], witnessed: Witnessing): Promise<void> => {
+  const blank = standing.filter(({ print, start }) => print === null || start === null), found = await witnessed(blank)
+  if (blank.length > 0) await db.fly([{
+    statement: statement(`update ${identifier(db.schema)}.lowtide_consumers x set print = u.w, start = u.s from unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::int[], $6::text[], $7::text[]) u(c, h, p, x, n, w, s)
+      where x.consumer = u.c and x.channel = u.h and x.partition = u.p and x.tx = u.x and x.n = u.n`),
+    params: [blank.map(b => b.consumer), blank.map(b => b.channel), blank.map(b => b.partition), blank.map(b => b.tx), blank.map(b => b.n), blank.map((b, i) => positionOf(b, b.print ?? found[i]!.print ?? '')), blank.map((b, i) => b.start ?? found[i]!.start)],
+  }])
 }
 
 /** Opens the log of another service for consumers whose rows and checkpoints stand in `db`. Without consumers, as for an operator, it is opened in any case. */
@@ -58,13 +72,15 @@ export const sourceOf = async (db: Database, access: Access, plan: Wanted): Prom
   if (wrong !== undefined) return E.left(wrong)
   const { runtime } = plan, names = plan.consumers.filter(c => !c.broadcast).map(c => c.name), where = `schema '${access.schema}' at ${describe(access.url)}`, doing = `read the log of ${where}`
   const source = database({ ...access, readOnly: true }, text => runtime.log('warn', text))
-  let suspicious = false, told: string | undefined
+  let suspicious = false, told: string | undefined, start: string | null = null
   try {
-    const said = await asked(source, where, plan), lost = said.faults.length > 0 ? undefined : await astray(db, source, names, said), faults = [...said.faults, ...lost === undefined ? [] : [lost]]
+    const said = await asked(source, where, plan), looked = said.faults.length > 0 ? undefined : await astray(db, source, names, said), faults = [...said.faults, ...looked?.fault === undefined ? [] : [looked.fault]], witnessed = witnessing(source, said.readable)
     if (faults.length > 0) { await source.close(); return E.left(failure([`cannot ${doing}:`, ...faults].join('\n- '))) }
     for (const name of names) await db.script(belongs(identifier(db.schema), name, said.identity))
+    await keep(db, looked?.standing ?? [], witnessed)
+    if (!said.readable.starts && names.length > 0) runtime.log('warn', `[postgres] cannot see the starts of the server in ${where}, so a backup of it that is put back may stay unnoticed where retention removes events: grant select on ${source.at('lowtide_starts')} to this role there`)
     const sure = async (): Promise<void> => {
-      const now = await asked(source, where, plan), fault = now.faults[0] ?? (now.shift === said.shift ? await astray(db, source, names, now) : 'its shift has changed; start this process again')
+      const now = await asked(source, where, plan), fault = now.faults[0] ?? (now.shift === said.shift ? (await astray(db, source, names, now)).fault : 'its shift has changed; start this process again')
       if (fault !== undefined && fault !== told) runtime.log('error', `[postgres] cannot ${doing}: ${told = fault}`) // an outage tells its first reason alone
       if (fault !== undefined) throw new Error(fault)
       suspicious = false
@@ -72,7 +88,7 @@ export const sourceOf = async (db: Database, access: Access, plan: Wanted): Prom
     }
     return E.right({
       db: { ...source, fly: async steps => { if (suspicious) await sure(); return source.fly(steps) } }, where,
-      shift: said.shift, identity: said.identity, moved: () => { suspicious = true },
+      shift: said.shift, identity: said.identity, moved: () => { suspicious = true }, starts: said.readable.starts, started: newest => { start = newest }, start: () => start, witnessed,
     })
   } catch (e) { await source.close(); return E.left(unreachable(access.url, doing, e)) }
 }

@@ -13,12 +13,12 @@ const all: readonly Right[] = ['select', 'insert', 'update', 'delete']
 /** What the shell does with Lowtide's own tables, in the role of `app`: it decides, projects and answers. A start asks for these. */
 export const ofApp: Grants = {
   lowtide_meta: ['select'], lowtide_migrations: ['select'], lowtide_log: ['select', 'insert'], lowtide_inbox: ['select', 'insert'], lowtide_outbox: ['select', 'insert'],
-  lowtide_consumers: ['select', 'insert', 'update'], lowtide_instances: all, lowtide_parked: all, lowtide_ages: ['select'], lowtide_retention: ['select'],
+  lowtide_consumers: ['select', 'insert', 'update'], lowtide_instances: all, lowtide_parked: all, lowtide_ages: ['select'], lowtide_retention: ['select'], lowtide_starts: ['select', 'insert'],
 }
 /** And in that of `relay`: it sends what waits in the outbox, as one consumer among others, and touches no row of a function. */
 export const ofRelay: Grants = {
   lowtide_meta: ['select'], lowtide_migrations: ['select'], lowtide_log: ['select'], lowtide_inbox: ['select', 'insert'], lowtide_outbox: ['select', 'delete'],
-  lowtide_consumers: ['select', 'insert', 'update'], lowtide_instances: all, lowtide_parked: all,
+  lowtide_consumers: ['select', 'insert', 'update'], lowtide_instances: all, lowtide_parked: all, lowtide_starts: ['select', 'insert'],
 }
 /** What the built-in schedule of retention does besides, as `app`. Without it the log is append-only to whoever is not its owner. */
 export const ofRetention = ({ every, after, events }: Terms, someEvents: boolean): Grants => every === false ? {} : {

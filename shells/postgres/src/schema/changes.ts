@@ -35,7 +35,7 @@ const first = (at: (table: string) => string, partitions: number): string => `in
 /** Ids are what this server counts plus 'shift': after this the next one is above all that the rows hold, and the shift never sinks. */
 const adoption = (at: (table: string) => string, live: Live): string => {
   const versioned = [...live.tables.values()].filter(({ columns }) => columns.some(({ name }) => name === versionColumn)).map(({ name }) => `select max(${versionColumn}) from ${at(name)}`)
-  const ids = [...['lowtide_log', 'lowtide_outbox', 'lowtide_inbox', 'lowtide_consumers', 'lowtide_ages'].map(name => `select max(tx) from ${at(name)}`), ...versioned].join('\n    union all ')
+  const ids = [...['lowtide_log', 'lowtide_outbox', 'lowtide_inbox', 'lowtide_consumers', 'lowtide_ages', 'lowtide_starts'].map(name => `select max(tx) from ${at(name)}`), ...versioned].join('\n    union all ')
   return `update ${at('lowtide_meta')} set value = (select greatest(value::bigint, 0, max(tx) - pg_current_xact_id()::text::bigint + 1)::text from (
     ${ids}) ids(tx)) where key = 'shift';
 update ${at('lowtide_meta')} set value = (select system_identifier::text from pg_control_system()) where key = 'system';

@@ -69,6 +69,14 @@ insert into :schema.lowtide_retention (kind) values ('runner'), ('outcomes'), ('
 -- The oldest first. Both leave rows out, so that no plan of a commit, which does not know the consumer beforehand, can take them for the primary key.
 create index lowtide_inbox_outcomes on :schema.lowtide_inbox (tx) where consumer = '';
 create index lowtide_inbox_marks on :schema.lowtide_inbox (consumer, tx) where consumer <> '';
+` }, {
+  number: 5, name: 'starts of the server, and what stood at the checkpoints of a replica', sql: `
+-- Each start of a server under which somebody has written here, in the order of transactions: all that an earlier start has written has a lower id. A database that is put
+-- back from a copy lacks the starts since, and its next one begins before what it has lost. Rows stay for good: they are few.
+create table :schema.lowtide_starts (tx bigint primary key, server text collate "C" not null);
+
+-- Of a consumer that reads the log of another service: its place with a print of the message there, and the newest start that was noted when it was read.
+alter table :schema.lowtide_consumers add column print text collate "C", add column start text collate "C";
 ` }]
 /** The newest that this version knows. */
 export const newest = Math.max(...system.map(({ number }) => number))

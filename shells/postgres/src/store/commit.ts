@@ -21,6 +21,8 @@ import { partitionsOf, writing } from './writes.js'
 
 interface Committing {
   readonly db: Database; readonly shift: number; readonly partitions: number; readonly outbox?: Outbox | undefined
+  /** Of the log that a replica reads: the newest that is noted there. */
+  readonly start?: (() => string | null) | undefined
   /** Throws a Failure that names the known ones. */
   readonly shapes: (table: string) => Shape
   /** All of them: what a constraint of the database says is found by its name. */
@@ -68,7 +70,7 @@ const byId = (a: Mark, b: Mark): number => a.consumer < b.consumer ? -1 : a.cons
  * A unit as one flight: locks, checks, writes, in this order, one statement a kind. What the indexes check anyway is not checked before, as long as nothing
  * is lost by it: that was a quarter of the server's time. A unit that they refuse comes again with all of its checks, which say what does not hold.
  */
-export const committing = ({ db, shift, partitions, outbox, shapes, tables, told, alone = false }: Committing) => {
+export const committing = ({ db, shift, partitions, outbox, shapes, tables, told, start, alone = false }: Committing) => {
   const schema = identifier(db.schema), write = writing(schema, txOf(shift)), lock = locking(db.schema), texts = statements(), { trusts, lost } = caution()
 
   const plan = (unit: Unit, trusting: boolean) => {
@@ -108,7 +110,7 @@ export const committing = ({ db, shift, partitions, outbox, shapes, tables, told
     const moved = unit.checkpoints.filter((c): c is typeof c & { readonly position: string } => c.position !== undefined)
     const gone = outbox?.remove(moved)
     if (gone !== undefined) steps.push(gone)
-    if (moved.length > 0) steps.push(write.checkpoints(moved))
+    if (moved.length > 0) steps.push(write.checkpoints(moved, start?.()))
     const before = [...(locks.size() > 0 ? [locks.step()] : []), ...(checking.length > 0 ? [together(texts, checking)] : [])]
     return { steps: [...before, ...steps], checking, found, kept, at, locks, before: before.length, tx: tx === undefined ? undefined : before.length + tx }
   }

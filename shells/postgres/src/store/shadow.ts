@@ -10,13 +10,14 @@ import { locking, ownershipOf, rebuildOf } from './locks.js'
 import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from '../server/statement.js'
 import { guarding, patience } from './guarding.js'
+import type { Witnessing } from '../replica/witness.js'
 
 type Shadow = Awaited<ReturnType<ReturnType<Store['shadow']>>> extends E.Either<Failure, infer S> ? S : never
 interface Shadowing {
   readonly db: Database; readonly shift: number; readonly partitions: number; readonly name: string; readonly runtime: Pick<Runtime, 'after' | 'random' | 'now'>
   readonly originals: readonly AnyTable[]
   /** Where the log is. `identity`: of another database, to whose log the consumers belong from the swap on. */
-  readonly log: { readonly db: Pick<Database, 'fly' | 'schema'>; readonly identity?: string | undefined }
+  readonly log: { readonly db: Pick<Database, 'fly' | 'schema'>; readonly identity?: string | undefined; readonly witnessed?: Witnessing | undefined }
   /** A store over other tables, which nobody else writes. */
   readonly over: (shapes: (table: string) => Shape) => { fetch: Store['fetch']; commit: (unit: Unit) => Promise<E.Either<Failure, Committed>> }
   readonly unknown: (table: string) => Failure
@@ -69,15 +70,15 @@ export const shadow = async ({ db, shift, partitions, name, runtime, originals, 
     const to = placeOf(goal.position), at = upTo.find(r => r.channel === goal.channel && r.partition === goal.partition), { tx, n } = at === undefined ? { tx: 0, n: 0 } : placeOf(at.position)
     return tx < to.tx || (tx === to.tx && n < to.n)
   })
-  const replacement = (upTo: readonly Reach[]): string => {
-    const ends = log.identity === undefined ? upTo : cursorsOf([...new Set([...consumers.values()].flatMap(channels => [...channels]))], partitions, upTo).map(({ channel, partition, ...place }): Reach => ({ channel, partition: String(partition), position: positionOf(place) }))
-    const moves = [...consumers].flatMap(([consumer, channels]) => ends.filter(r => channels.has(r.channel)).map(r => `(${literal(consumer)}, ${literal(r.channel)}, ${r.partition}::smallint, ${placeOf(r.position).tx}::bigint, ${placeOf(r.position).n})`))
+  const replacement = async (upTo: readonly Reach[]): Promise<string> => {
+    const ends = log.identity === undefined ? upTo : cursorsOf([...new Set([...consumers.values()].flatMap(channels => [...channels]))], partitions, upTo).map(({ channel, partition, ...place }): Reach => ({ channel, partition: String(partition), position: positionOf(place) })), witnesses = await log.witnessed?.(ends.map(r => ({ channel: r.channel, partition: Number(r.partition), ...placeOf(r.position) }))) ?? [], witnessed = new Map(ends.map((r, i) => [r, witnesses[i]]))
+    const moves = [...consumers].flatMap(([consumer, channels]) => ends.filter(r => channels.has(r.channel)).map(r => `(${literal(consumer)}, ${literal(r.channel)}, ${r.partition}::smallint, ${placeOf(r.position).tx}::bigint, ${placeOf(r.position).n}${log.identity === undefined ? '' : [positionOf(placeOf(r.position), witnessed.get(r)?.print ?? ''), witnessed.get(r)?.start].map(text => `, ${text == null ? 'null' : literal(text)}`).join('')})`))
     // of the same log it goes on, and never back; of another one the place that it had says nothing
-    const to = log.identity === undefined ? 'tx = greatest(x.tx, excluded.tx), n = case when (x.tx, x.n) < (excluded.tx, excluded.n) then excluded.n else x.n end' : 'tx = excluded.tx, n = excluded.n'
+    const to = log.identity === undefined ? 'tx = greatest(x.tx, excluded.tx), n = case when (x.tx, x.n) < (excluded.tx, excluded.n) then excluded.n else x.n end' : 'tx = excluded.tx, n = excluded.n, print = excluded.print, start = excluded.start'
     const own = [...consumers.keys()].map(literal).join(', ')
     return [
       `set constraints all deferred`, copies.replace, `insert into ${schema}.lowtide_inbox select * from ${copies.marks} on conflict do nothing`,
-      ...moves.length === 0 ? [] : [`insert into ${schema}.lowtide_consumers as x (consumer, channel, partition, tx, n) values ${moves.join(', ')} on conflict (consumer, channel, partition) do update set ${to}, fence = x.fence + 1`],
+      ...moves.length === 0 ? [] : [`insert into ${schema}.lowtide_consumers as x (consumer, channel, partition, tx, n${log.identity === undefined ? '' : ', print, start'}) values ${moves.join(', ')} on conflict (consumer, channel, partition) do update set ${to}, fence = x.fence + 1`],
       ...log.identity === undefined ? [] : [...consumers.keys()].map(consumer => belongs(schema, consumer, log.identity!)),
       ...own === '' ? [] : [
         `insert into ${schema}.lowtide_inbox (consumer, id, body, time, tx) select consumer, message ->> 'id', '', now(), ${txOf(shift)} from ${schema}.lowtide_parked where consumer in (${own}) and message ->> 'id' is not null on conflict do nothing`,
@@ -120,7 +121,7 @@ export const shadow = async ({ db, shift, partitions, name, runtime, originals, 
         try {
           held ??= { since: runtime.now(), of: consumers.size, goals: await hold(channels, upTo) }
           if (held.of < consumers.size) { held = undefined; await guard.release(); continue } // one that took its first event meanwhile: its partitions are not locked yet
-          if (!behind(held.goals, upTo)) { await guard.end(replacement(upTo)); return E.right(true) }
+          if (!behind(held.goals, upTo)) { await guard.end(await replacement(upTo)); return E.right(true) }
           if (runtime.now() - held.since > patience.hold) { held = undefined; await guard.release() } // an older transaction still runs: others go on meanwhile
           await guard.pause()
           return E.right(false)

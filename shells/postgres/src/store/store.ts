@@ -11,6 +11,7 @@ import { discardSteps, parkedOf, parkedStep, redriveStep } from './parking.js'
 import type { Outbox } from '../log/outbox.js'
 import { positionOf } from '../log/position.js'
 import { reset } from './reset.js'
+import type { Witnessing } from '../replica/witness.js'
 import { sharedAmong } from './shared.js'
 import { shadow } from './shadow.js'
 import { type Shape, shapeOf } from './shape.js'
@@ -19,7 +20,7 @@ import { identifier, statement } from '../server/statement.js'
 interface Storing {
   readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly runtime: Pick<Runtime, 'newId' | 'after' | 'random' | 'now'>; readonly outbox?: Outbox | undefined
   /** Another database, whose log is read: `shift` is added to ids there. */
-  readonly from?: { readonly db: Pick<Database, 'fly' | 'schema'>; readonly shift: number; readonly where: string; readonly identity: string } | undefined
+  readonly from?: { readonly db: Pick<Database, 'fly' | 'schema'>; readonly shift: number; readonly where: string; readonly identity: string; start(): string | null; readonly witnessed: Witnessing } | undefined
   told(news: News, emits: Unit['emits']): void
   readonly watch: Store['watch']
 }
@@ -37,7 +38,7 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime, out
     try { return await run() } catch (e) { return E.left(isFailure(e) ? e : failureOf(what, e)) }
   }
   const over = (shapes: (table: string) => Shape, tell: Storing['told'], alone = false) => {
-    const ask = fetching(shapes), { commit, seen, inside } = committing({ db, shift, partitions, outbox, shapes, tables, told: tell, alone })
+    const ask = fetching(shapes), { commit, seen, inside } = committing({ db, shift, partitions, outbox, shapes, tables, told: tell, start: from?.start, alone })
     const fetch: Store['fetch'] = asked => doing('look up rows', async () => {
       const { steps, answers } = ask(asked)
       return E.right(answers(steps.length === 0 ? [] : await db.fly(steps)))
@@ -75,7 +76,7 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime, out
       const missing = originals.find(({ name }) => !known.has(name))
       const theirs = missing ? [] : await sharedAmong(db, originals)
       if (theirs.length > 0) return E.left(failure(`cannot make the tables ${theirs.join(', ')} anew: others made them, and have rows and columns there that no event has; write a table of your own by the projector, and rebuild that`))
-      return missing ? E.left(unknown(missing.name)) : shadow({ db, shift, partitions, runtime, log: { db: from?.db ?? db, identity: from?.identity }, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}, true), unknown })
+      return missing ? E.left(unknown(missing.name)) : shadow({ db, shift, partitions, runtime, log: { db: from?.db ?? db, identity: from?.identity, witnessed: from?.witnessed }, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}, true), unknown })
     }),
   }
 }

@@ -91,12 +91,13 @@ export const writing = (schema: string, tx: string) => {
       ],
     }),
     unparks: (ids: readonly string[]): Step => ({ statement: kept('unparks', () => `delete from ${at('lowtide_parked')} where id = any($1::text[]) and ${open}`), params: [ids] }),
-    checkpoints: (checkpoints: readonly (Checkpoint & { readonly position: string })[]): Step => {
-      const places = checkpoints.map(c => placeOf(c.position))
+    /** `start`: of the log that a replica reads, null where it tells none; with it what stands at the place is kept. */
+    checkpoints: (checkpoints: readonly (Checkpoint & { readonly position: string })[], start?: string | null): Step => {
+      const places = checkpoints.map(c => placeOf(c.position)), replica = start !== undefined, newer = (column: string, to: string): string => `${column} = case when (u.x, u.n) > (x.tx, x.n) then ${to} else x.${column} end`
       return {
-        statement: kept('checkpoints', () => must(`update ${at('lowtide_consumers')} x set tx = greatest(x.tx, u.x), n = case when u.x > x.tx then u.n when u.x = x.tx then greatest(x.n, u.n) else x.n end
-          from unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::bigint[], $6::int[]) u(c, h, p, f, x, n) where x.consumer = u.c and x.channel = u.h and x.partition = u.p and x.fence = u.f and ${open}`, '$7', schema, 'the owner of a partition')),
-        params: [checkpoints.map(c => c.consumer), checkpoints.map(c => c.channel), checkpoints.map(c => Number(c.partition)), checkpoints.map(c => c.fence), places.map(p => p.tx), places.map(p => p.n), checkpoints.length],
+        statement: kept(`checkpoints ${replica}`, () => must(`update ${at('lowtide_consumers')} x set tx = greatest(x.tx, u.x), n = case when u.x > x.tx then u.n when u.x = x.tx then greatest(x.n, u.n) else x.n end${replica ? `, ${newer('print', 'u.w')}, ${newer('start', '$9::text')}` : ''}
+          from unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::bigint[], $6::int[]${replica ? ', $8::text[]' : ''}) u(c, h, p, f, x, n${replica ? ', w' : ''}) where x.consumer = u.c and x.channel = u.h and x.partition = u.p and x.fence = u.f and ${open}`, '$7', schema, 'the owner of a partition')),
+        params: [checkpoints.map(c => c.consumer), checkpoints.map(c => c.channel), checkpoints.map(c => Number(c.partition)), checkpoints.map(c => c.fence), places.map(p => p.tx), places.map(p => p.n), checkpoints.length, ...replica ? [checkpoints.map(c => c.position), start] : []],
       }
     },
   }
