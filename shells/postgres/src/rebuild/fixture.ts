@@ -15,7 +15,7 @@ import { Add, add, entries, functions, summing, sums, totals } from './functions
 const options = { lease: Number(process.env['LEASE'] ?? 1_000), poll: 50, backoffBase: 10, backoffCap: 200, partitions: 4, timeout: 30_000 }
 type Only = 'front' | 'worker' | 'adder' | 'projector'
 export const appOf = (url: string, only?: Only) => run(deployment({
-  name: 'sums', functions: [functions], shell: postgres({ url, connections: 4, answerTimeout: 10_000 }), processes: { front: [], worker: [add, summing], adder: [add], projector: [summing] }, options,
+  name: 'sums', functions: [functions], shell: postgres({ url, connections: 4, answerTimeout: 10_000, lockTimeout: Number(process.env['LOCK'] ?? 5_000) }), processes: { front: [], worker: [add, summing], adder: [add], projector: [summing] }, options,
 }), { only, signals: false })
 type App = Awaited<ReturnType<typeof appOf>>
 

@@ -45,7 +45,7 @@ export const guarding = async ({ db, runtime, doing, locks, copies }: Guarding):
     await client.query(`begin; set local statement_timeout = 0; set local lock_timeout = '5s'; ${sweep(db.schema)}; commit`)
     await client.query(`begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; ${bounded(0, true)}`)
     const { rows } = await client.query<{ readonly lock: string; readonly ok: boolean; readonly pid: number }>(`select u.h::text as lock, pg_try_advisory_xact_lock(u.h) as ok, pg_backend_pid() as pid from unnest($1::bigint[]) u(h)`, [[...locks].sort((a, b) => a - b)])
-    pid = rows[0]!.pid
+    pid = rows[0]?.pid ?? 0
     const taken = rows.filter(({ ok }) => !ok).map(({ lock }) => lock)
     if (taken.length > 0) {
       const { rows: [by] } = await client.query<{ readonly pid: number; readonly since: string }>(`select a.pid, date_trunc('second', a.xact_start)::text as since from pg_locks l join pg_stat_activity a on a.pid = l.pid
