@@ -67,7 +67,7 @@ test('of what is left leaves parked whose event is gone: no row has it, so its r
   assert.equal((await place.sql('select entry from lowtide.entries order by entry')).map(row => row['entry']), ['a1', 'a2', 'a3'])
 }))
 
-test('goes on trying while a transaction holds one of its tables, reads what comes meanwhile, says who it is, and can be interrupted', inDatabase(async place => {
+test('goes on trying while a transaction holds one of its tables, reads what comes meanwhile, and can be interrupted', inDatabase(async place => {
   const app = await place.app(), release = await place.holding(`update lowtide.entries set key = key`), waits = new AbortController(), read = { n: 0 }
   for (const n of [1, 2]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))
   const rebuilding = app.rebuild(summing, { progress: () => { read.n++ } })()

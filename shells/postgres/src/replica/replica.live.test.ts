@@ -105,6 +105,25 @@ test('of a source that was restored to an earlier time is refused, with the comm
   } finally { await plain.query(`drop database if exists ${restored} with (force)`); await plain.end() }
 }))
 
+test('keeps the events of its source from retention there while it is rebuilt', beside(async (place, copy) => {
+  const app = await place.app(), reader = await copy.app(), writer = new pg.Client({ connectionString: copy.told.url }), kept = async (): Promise<boolean> => (await retained(place.url, 'status')).text.includes('\nevents are kept, for a rebuild reads them all (pid ')
+  for (const n of [1, 2, 3]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))
+  await same(place, copy)
+  await aged(place)
+  await writer.connect()
+  try {
+    await writer.query('begin; lock table copies.mirrors in row exclusive mode')
+    const rebuilding = right(reader.rebuild(mirror))
+    await until('it to read', 10_000, kept)
+    assert.is(await removed(place.url), 0)
+    await writer.query('commit')
+    assert.is(await rebuilding, 3)
+    await same(place, copy)
+    await until('its connection to end', 10_000, async () => !await kept())
+    assert.is(await removed(place.url), 3)
+  } finally { await writer.end() }
+}))
+
 test('of a log with another number of partitions, or none, is refused', beside(async (place, copy) => {
   await place.sql(`update lowtide.lowtide_meta set value = '7' where key = 'partitions'`)
   assert.match(await refused(copy.told), 'expected 7 partitions')
@@ -138,25 +157,6 @@ test('keeps its marks while old messages of the source are before it, or the sou
   await copy.child().then(async ({ kill }) => { await same(place, copy); await kill() })
   assert.equal([await run({ ...copy.told, from: 'postgres://nobody@127.0.0.1:1/nothing' }), (await marks()) > 0], [['mirror'], true])
   assert.equal([await run(), (await copy.sql(`select from copies.lowtide_inbox where id = 'handled long ago'`)).length], [[], 0])
-}))
-
-test('keeps the events of its source from retention there while it is rebuilt', beside(async (place, copy) => {
-  const app = await place.app(), reader = await copy.app(), writer = new pg.Client({ connectionString: copy.told.url }), kept = async (): Promise<boolean> => (await retained(place.url, 'status')).text.includes('\nevents are kept, for a rebuild reads them all (pid ')
-  for (const n of [1, 2, 3]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))
-  await same(place, copy)
-  await aged(place)
-  await writer.connect()
-  try {
-    await writer.query('begin; lock table copies.mirrors in row exclusive mode')
-    const rebuilding = right(reader.rebuild(mirror))
-    await until('it to read', 10_000, kept)
-    assert.is(await removed(place.url), 0)
-    await writer.query('commit')
-    assert.is(await rebuilding, 3)
-    await same(place, copy)
-    await until('its connection to end', 10_000, async () => !await kept())
-    assert.is(await removed(place.url), 3)
-  } finally { await writer.end() }
 }))
 
 test('has no outbox: what leaves, leaves where it is written', beside(async (_place, copy) => {
