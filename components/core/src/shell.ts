@@ -76,7 +76,7 @@ export interface Store {
   history(channels: readonly string[], after: readonly Reach[], limit: number): TaskEither<Failure, { readonly messages: readonly Message[]; readonly at: readonly Reach[]; readonly upTo: readonly Reach[] }>
   /**
    * Empty copies of tables, to rebuild them while the live ones serve; who asks for those of a table that is being rebuilt may be refused. `swap` answers false while the log has messages of these channels
-   * behind `upTo`; it checks uniques and references, and the marks committed to the copies stand with them (or checkpoints at their places): what a projector has not read yet is in its rows already.
+   * behind `upTo`, or others are in the way, who end; it checks uniques and references, and the marks committed to the copies stand with them (or checkpoints at their places): what a projector has not read yet is in its rows already.
    * `left`: how many messages stand behind `after`, nothing where that cannot be told. `close` removes the copies; it is safe twice, and after `swap`. `unitLimit`: most messages in one of its units, where more fit than into others. `lacks`: why the history does not tell all that the rows have, where it does not.
    */
   shadow(tables: readonly AnyTable[]): TaskEither<Failure, Pick<Store, 'fetch' | 'commit'> & { readonly unitLimit?: number; readonly lacks?: string | undefined; swap(channels: readonly string[], upTo: readonly Reach[]): TaskEither<Failure, boolean>; left(channels: readonly string[], after: readonly Reach[]): Promise<number | undefined>; close(): Promise<void> }>

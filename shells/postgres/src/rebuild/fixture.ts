@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import { defaults } from '@lowtide/core'
-import { deployment, run, system } from '@lowtide/run'
+import { deployment, planOf, run, system } from '@lowtide/run'
 import { freshDatabase } from '@lowtide/servers'
 import { right, until, within } from '@lowtide/testing'
 import pg from 'pg'
@@ -95,6 +95,15 @@ export const compared = async ({ sql }: Place) => {
 export const projected = ({ sql }: Place): Promise<unknown> => until('the projector to be at the end', 30_000, async () =>
   (await sql(`select from lowtide.lowtide_log l join lowtide.lowtide_consumers c on c.consumer = 'summing' and c.channel = l.channel and c.partition = l.partition where (l.tx, l.n) > (c.tx, c.n) limit 1`)).length === 0)
 export const copies = async ({ sql }: Place): Promise<number> => (await sql(`select from pg_class where relkind = 'r' and relname like 'lowtide\\_copy\\_%'`)).length
+/** `lowtide retention run`, or another verb, of a deployment that keeps events for a second. */
+export const retained = (url: string, name = 'retention run') => {
+  const d = deployment({ name: 'sums', functions: [functions], shell: postgres({ url, connections: 2, retention: { every: false, events: 1_000 } }), processes: { all: [add, summing] }, options: { partitions: 4, dedupWindow: 1_000 } })
+  return right(d.shell.verbs!.find(v => v.name === name)!.run(planOf(d, system), new Set()))
+}
+/** How many events that removes. */
+export const removed = async (url: string): Promise<number> => ((await retained(url)).data as { readonly rows: { readonly events: number } }).rows.events
+/** All that is there is old. */
+export const aged = ({ sql }: Pick<Place, 'sql'>): Promise<unknown> => sql(`insert into lowtide.lowtide_ages (time, tx) values (now() - interval '8 days', pg_current_xact_id()::text::bigint)`)
 /** What `lowtide status` says. */
 export const status = async ({ url }: Place): Promise<string> => (await right(postgres({ url }).verbs!.find(verb => verb.name === 'status')!.run({ tables: [], channels: [], consumers: [], everywhere: [], runtime: system, options: { ...defaults, ...options } }, new Set()))).text
 /** Until somebody waits for a lock on this table. */

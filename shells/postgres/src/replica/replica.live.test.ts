@@ -8,7 +8,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import pg from 'pg'
 import { z } from 'zod'
-import { type Place, inPlace, projected, writing } from '../rebuild/fixture.js'
+import { type Place, aged, inPlace, projected, removed, retained, writing } from '../rebuild/fixture.js'
 import { Add } from '../rebuild/functions/fixture.js'
 import { postgres } from '../postgres.js'
 import { type Replica, type Told, deploymentOf, replica, replicaOf, shellOf } from './fixture.js'
@@ -105,6 +105,25 @@ test('of a source that was restored to an earlier time is refused, with the comm
     await copy.sql(`update copies.lowtide_meta set value = '1/0/lowtide' where key = 'source of mirror'`)
     assert.match(await refused(told), /expected the log that 'mirror' has read so far \(1\/0\/lowtide: system identifier, shift, schema\), found another \(\d+\/0\/lowtide\): .*lowtide consumers rebuild mirror$/)
   } finally { await plain.query(`drop database if exists ${restored} with (force)`); await plain.end() }
+}))
+
+test('keeps the events of its source from retention there while it is rebuilt', beside(async (place, copy) => {
+  const app = await place.app(), reader = await copy.app(), writer = new pg.Client({ connectionString: copy.told.url }), kept = async (): Promise<boolean> => (await retained(place.url, 'status')).text.includes('\nevents are kept, for a rebuild reads them all (pid ')
+  for (const n of [1, 2, 3]) await right(app.send(Add({ key: 'a', n, entry: `a${n}` }), { wait: 'projected' }))
+  await same(place, copy)
+  await aged(place)
+  await writer.connect()
+  try {
+    await writer.query('begin; lock table copies.mirrors in row exclusive mode')
+    const rebuilding = right(reader.rebuild(mirror))
+    await until('it to read', 10_000, kept)
+    assert.is(await removed(place.url), 0)
+    await writer.query('commit')
+    assert.is(await rebuilding, 3)
+    await same(place, copy)
+    await until('its connection to end', 10_000, async () => !await kept())
+    assert.is(await removed(place.url), 3)
+  } finally { await writer.end() }
 }))
 
 test('of a log with another number of partitions, or none, is refused', beside(async (place, copy) => {

@@ -1,6 +1,7 @@
 import type { Database } from '../server/database.js'
 import { type Statement, statement } from '../server/statement.js'
 import { txOf, watermarkOf } from '../store/gate.js'
+import { nobodyReads } from '../store/reading.js'
 import type { Kind } from './terms.js'
 
 /** Every value of these columns that a table holds, found by its index: the rows between are never read. */
@@ -15,7 +16,7 @@ export type Placed = keyof typeof channelOf
 /** The rows that may go, the oldest first, in parameters from $1 on, of which the last is how many at most: to be counted, and to be removed. */
 interface Old { readonly kind: Kind; readonly table: string; readonly key: string; readonly tx: string; readonly params: number; readonly text: (select: string) => string; readonly again?: string }
 
-export const retaining = (db: Pick<Database, 'at'>, shift: number) => {
+export const retaining = (db: Pick<Database, 'at' | 'schema'>, shift: number) => {
   const inbox = db.at('lowtide_inbox'), parked = db.at('lowtide_parked'), consumers = db.at('lowtide_consumers'), log = db.at('lowtide_log'), ages = db.at('lowtide_ages'), retention = db.at('lowtide_retention')
   const later = `clock_timestamp() + $2::float8 * interval '1 millisecond'`, ago = (ms: string): string => `clock_timestamp() - ${ms} * interval '1 millisecond'`
 
@@ -26,7 +27,7 @@ export const retaining = (db: Pick<Database, 'at'>, shift: number) => {
   const marks: Old = { kind: 'marks', table: inbox, key: 'ctid', tx: 'tx', params: 4, text: select => `select ${select} from ${inbox} where consumer <> '' and consumer = $3::text and tx < $1::bigint and tx >= $2::bigint and not ${waits} order by tx limit $4::bigint` }
   /** $5 and $6: the place up to which every consumer has come. Who removes rows of the outbox beside this is not waited for. */
   const placed = (kind: Kind, table: Placed): Old => ({
-    kind, table: db.at(table), key: 'ctid', tx: 'tx', params: 7,
+    kind, table: db.at(table), key: 'ctid', tx: 'tx', params: 7, ...kind === 'events' && { again: ` and ${nobodyReads(db)}` },
     text: select => `select ${select} from ${db.at(table)} where ${channelOf[table]} = $3::text and partition = $4::smallint and tx < $1::bigint and tx >= $2::bigint and (tx, n) <= ($5::bigint, $6::int) order by tx, n limit $7::bigint`,
   })
   const failed: Old = {

@@ -5,6 +5,7 @@ import { tableOf } from '../schema/table-of.js'
 import type { Using } from '../schema/verbs.js'
 import { type Access, type Database, database } from '../server/database.js'
 import { failure } from '../server/failure.js'
+import { readersStep, readersTold } from '../store/reading.js'
 import { type Counts, countable, retention } from './run.js'
 import { type RetentionOptions, kinds, termsOf, wrongTerms } from './terms.js'
 
@@ -15,6 +16,11 @@ const sum = (counts: Counts): number => kinds.reduce((all, kind) => all + counts
 const keeps = (held: readonly string[]): string => held.length === 0 ? '' : `\nmarks are kept of consumers with old messages before them: ${held.join(', ')}`
 const counted = (title: string, counts: Counts): string => tableOf(['rows', title], kinds.map(kind => [kind, counts[kind] >= countable ? `${countable}+` : counts[kind]]))
 
+/** What keeps events, however old. */
+const reads = async (db: Database, report: Report): Promise<Report> => {
+  const readers = (await db.fly([readersStep(db)]))[0]!.rows.map(([pid]) => Number(pid))
+  return readers.length === 0 ? report : { ...report, text: `${report.text}\n${readersTold(readers)}`, data: { ...report.data as object, readers } }
+}
 /** `lowtide retention run`: at once, until nothing is left that is old. */
 export const retaining = (access: Access, options: RetentionOptions, using: Using, from?: Access): Verb => {
   const running = async (db: Database, source: Database | undefined, plan: Plan, dry: boolean): Promise<E.Either<Failure, Report>> => {
@@ -49,7 +55,10 @@ export const retaining = (access: Access, options: RetentionOptions, using: Usin
     flags: { dry: 'tells how many rows would go, and removes none' },
     run: (plan, flags) => using(access, plan, db => async () => {
       const source = from && database({ ...from, connections: 1, readOnly: true }, text => plan.runtime.log('warn', text))
-      try { return await running(db, source, plan, flags.has('dry')) } catch (e) { return E.left(await troubled(db, access, `remove what is old from schema '${db.schema}'`, e)) } finally { await source?.close() }
+      try {
+        const ran = await running(db, source, plan, flags.has('dry'))
+        return E.isLeft(ran) || options.events === undefined ? ran : E.right(await reads(db, ran.right))
+      } catch (e) { return E.left(await troubled(db, access, `remove what is old from schema '${db.schema}'`, e)) } finally { await source?.close() }
     }),
   }
 }

@@ -57,6 +57,6 @@ export const measure = async (db: Database, plan: Pick<Plan, 'consumers' | 'opti
   const landed = await db.fly([...asked(db, plan), ...retentionSteps(db)]), rows = <A>(i: number): readonly A[] => landed[i]!.rows.map(([text]) => JSON.parse(text!) as A)
   return {
     meta: rows<Measured['meta'] | null>(0)[0] ?? {}, number: Number(landed[0]!.rows[0]![1]), lags: rows(1),
-    holders: [...rows<Holder>(2), ...rows<Holder>(3)].sort((a, b) => b.behind - a.behind), stopped: rows(4), instances: rows(5), sizes: rows(6), outbox: rows(7), copies: rows(8), retention: retainedOf(rows(9), rows<{ readonly [kind: string]: number | null }>(10)[0]!, plan, retention),
+    holders: [...rows<Holder>(2), ...rows<Holder>(3)].sort((a, b) => b.behind - a.behind), stopped: rows(4), instances: rows(5), sizes: rows(6), outbox: rows(7), copies: rows(8), retention: retainedOf(rows(9), rows<{ readonly [kind: string]: number | null }>(10)[0]!, rows(11), plan, retention),
   }
 }

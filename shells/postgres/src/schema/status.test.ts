@@ -4,7 +4,7 @@ import { type Measured, countable } from './measure.js'
 import { heldTooLong, reportOf } from './status.js'
 import { bytes, duration, tableOf } from './table-of.js'
 
-const calm: Measured = { meta: { partitions: '8', shift: '0' }, number: 1, lags: [], holders: [], stopped: [], instances: [], sizes: [], outbox: [], copies: [], retention: { every: 60_000, dedupWindow: 1_000, kinds: [], last: 5, failure: null, clockBehind: 0 } }
+const calm: Measured = { meta: { partitions: '8', shift: '0' }, number: 1, lags: [], holders: [], stopped: [], instances: [], sizes: [], outbox: [], copies: [], retention: { every: 60_000, dedupWindow: 1_000, kinds: [], last: 5, failure: null, clockBehind: 0, readers: [] } }
 const of = (measured: Partial<Measured>) => reportOf('s', { ...calm, ...measured })
 const holder = { pid: 7, application: 'a', database: 'd', user: 'u', seconds: 1, behind: 3, prepared: null }
 
@@ -47,6 +47,11 @@ test('retention tells what goes when, and whether somebody sees to it', () => {
   assert.not.match(told.text.slice(told.text.indexOf('Retention')), '!')
   const old = { ...retention, kinds: [{ ...kept, oldest: 10_000 }] }
   assert.not.match(of({ retention: old }).text, 'older than asked') // it is at it
+  const read = { ...retention, every: false as const, kinds: [{ ...kept, kind: 'events' as const, oldest: 10_000 }], readers: [7, 8] }
+  assert.match(of({ retention: read }).text, /^events are kept, for a rebuild reads them all \(pid 7, pid 8\): they go when it has ended, or end it: select pg_terminate_backend\(7\); select pg_terminate_backend\(8\)$/m)
+  assert.not.match(of({ retention: read }).text, 'older than asked')
+  assert.match(of({ retention: { ...read, readers: [] } }).text, 'older than asked')
+  assert.not.match(of({ retention: { ...read, kinds: [{ ...kept, kind: 'events', after: null }] } }).text, 'events are kept')
   for (const [late, advice] of [[{ ...old, last: 5_000 }, 'start a process'], [{ ...old, last: null }, 'start a process'], [{ ...old, every: false as const }, 'run: lowtide retention run'], [{ ...retention, failure: 'no such luck' }, 'the last run failed: no such luck'], [{ ...retention, clockBehind: 90 }, 'clock stands 90 s before']] as const) {
     const { text, alarm } = of({ retention: late })
     assert.match(text, new RegExp(`! .*${advice}`))

@@ -48,5 +48,7 @@ const take = statement('select case when x then pg_advisory_xact_lock(h) else pg
 const few = 4, kept = statements()
 const takeFew = (exclusive: readonly boolean[]): Statement => kept(exclusive.join(), () => `select ${exclusive.map((x, i) => `${x ? 'pg_advisory_xact_lock' : 'pg_advisory_xact_lock_shared'}($${i + 1}::bigint)`).join(', ')}`)
 export const ownershipOf = (consumer: string, channel: string, partition: string | number): string => `owner\u0000${consumer}\u0000${channel}\u0000${partition}`
+/** Held, with others, by who reads the log from its beginning: nothing is removed from it meanwhile. */
+export const historyLock = (schema: string): number => hash('history', hash(schema, 0) >>> 0)
 export const rebuildOf = (table: string): string => `rebuild\u0000${table}`
 export const emitLock = (channel: string, key: string): string => `emit\u0000${channel}\u0000${key}`

@@ -1,7 +1,7 @@
 import type { AnyTable, Committed, Failure, Mark, Reach, Runtime, Store, Unit } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Database } from '../server/database.js'
-import { failureOf, isFailure, refusalOf } from '../server/failure.js'
+import { failureOf, isFailure } from '../server/failure.js'
 import { isOnce, placeOf, positionOf } from '../log/position.js'
 import { belongs, copiesOf, literal } from './copies.js'
 import { cursorsOf, endsOf, endsStep, leftStep } from './history.js'
@@ -10,14 +10,13 @@ import { locking, ownershipOf, rebuildOf } from './locks.js'
 import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from '../server/statement.js'
 import { guarding, patience } from './guarding.js'
-import type { Witnessing } from '../replica/witness.js'
+import { type Log, reading } from './reading.js'
 
 type Shadow = Awaited<ReturnType<ReturnType<Store['shadow']>>> extends E.Either<Failure, infer S> ? S : never
 interface Shadowing {
-  readonly db: Database; readonly shift: number; readonly partitions: number; readonly name: string; readonly runtime: Pick<Runtime, 'after' | 'random' | 'now'>
+  readonly db: Database; readonly shift: number; readonly partitions: number; readonly name: string; readonly runtime: Pick<Runtime, 'after' | 'random' | 'now' | 'log'>
   readonly originals: readonly AnyTable[]
-  /** Where the log is. `identity`: of another database, to whose log the consumers belong from the swap on. */
-  readonly log: { readonly db: Pick<Database, 'fly' | 'schema'>; readonly identity?: string | undefined; readonly witnessed?: Witnessing | undefined }
+  readonly log: Log
   /** A store over other tables, which nobody else writes. */
   readonly over: (shapes: (table: string) => Shape) => { fetch: Store['fetch']; commit: (unit: Unit) => Promise<E.Either<Failure, Committed>> }
   readonly unknown: (table: string) => Failure
@@ -25,18 +24,8 @@ interface Shadowing {
 /** Rows of one unit: nobody else waits for it, and it takes no locks. */
 const unitLimit = 2_000
 
-/** Whether retention has ever taken events from the log, of whatever channel. Of another service's log it is asked where this role may. */
-const removed = async ({ db, identity }: Shadowing['log']): Promise<string | undefined> => {
-  try {
-    const [landed] = await db.fly([{ statement: statement(`select total from ${identifier(db.schema)}.lowtide_retention where kind = 'events' and total > 0`), params: [] }]), [row] = landed!.rows
-    return row && `expected that the log holds all events, found that retention has removed ${row[0]} of them`
-  } catch (e) {
-    const { code } = refusalOf(e)
-    if (identity !== undefined && code === '42P01') return undefined // a version that removes nothing
-    if (identity !== undefined && code === '42501') return `expected to see whether retention has removed events from the source, found that this role may not: grant select on ${identifier(db.schema)}.lowtide_retention to it there. Where some were removed, they are not in the history`
-    throw e
-  }
-}
+/** Records of what is parked, by consumer and message. */
+const waitingIn = async (db: Database): Promise<Map<string, string>> => new Map((await db.fly([{ statement: statement(`select consumer, message ->> 'id', id from ${db.at('lowtide_parked')} where consumer <> '' and message ->> 'id' is not null`), params: [] }]))[0]!.rows.map(([consumer, message, id]) => [`${consumer}\u0000${message}`, id!]))
 
 /**
  * Empty copies of tables beside the live ones, whose rows take the place of theirs in one transaction. It keeps out those who write the tables, and units of
@@ -50,8 +39,10 @@ export const shadow = async ({ db, shift, partitions, name, runtime, originals, 
   const lockOf = (table: string): number => { const one = locks(); one.exclusive(rebuildOf(table)); return one.numbers()[0]! }
   const copies = copiesOf(db, name, originals, lockOf, new Date(runtime.now()).toISOString()), begun = await guarding({ db, runtime, doing, locks: originals.map(t => lockOf(t.name)), copies })
   if (E.isLeft(begun)) return begun
-  const lacks = await removed(log).catch((e: unknown) => failureOf('see whether events were removed', e))
-  if (isFailure(lacks)) { await begun.right.close(); return E.left(lacks) }
+  const history = await reading(log)
+  if (E.isLeft(history)) { await begun.right.close(); return history }
+  const { lacks, lost } = history.right, close = async (): Promise<void> => { await begun.right.close(); await history.right.close() }, untold = lacks === undefined ? new Map<string, string>() : await waitingIn(db).catch((e: unknown) => failureOf('look up what is parked', e))
+  if (isFailure(untold)) { await close(); return E.left(untold) }
   const guard = begun.right, shapes = new Map(originals.map(table => [table.name, shapeOf(table, copies.at(table.name))]))
   const store = over(table => { const shape = shapes.get(table); if (shape === undefined) throw unknown(table); return shape })
   const stood = statement(`select u.o from unnest($1::text[], $2::text[]) with ordinality u(c, i, o) join ${copies.marks} m on m.consumer = u.c and m.id = u.i`)
@@ -70,25 +61,27 @@ export const shadow = async ({ db, shift, partitions, name, runtime, originals, 
     const to = placeOf(goal.position), at = upTo.find(r => r.channel === goal.channel && r.partition === goal.partition), { tx, n } = at === undefined ? { tx: 0, n: 0 } : placeOf(at.position)
     return tx < to.tx || (tx === to.tx && n < to.n)
   })
-  const replacement = async (upTo: readonly Reach[]): Promise<string> => {
+  /** What was parked and never came: it stands nowhere else. */
+  const staying = (): readonly string[] => [...untold].flatMap(([whose, id]) => consumers.has(whose.slice(0, whose.indexOf('\u0000'))) ? [id] : [])
+  const replacement = async (upTo: readonly Reach[], stay: readonly string[]): Promise<string> => {
     const ends = log.identity === undefined ? upTo : cursorsOf([...new Set([...consumers.values()].flatMap(channels => [...channels]))], partitions, upTo).map(({ channel, partition, ...place }): Reach => ({ channel, partition: String(partition), position: positionOf(place) })), witnesses = await log.witnessed?.(ends.map(r => ({ channel: r.channel, partition: Number(r.partition), ...placeOf(r.position) }))) ?? [], witnessed = new Map(ends.map((r, i) => [r, witnesses[i]]))
     const moves = [...consumers].flatMap(([consumer, channels]) => ends.filter(r => channels.has(r.channel)).map(r => `(${literal(consumer)}, ${literal(r.channel)}, ${r.partition}::smallint, ${placeOf(r.position).tx}::bigint, ${placeOf(r.position).n}${log.identity === undefined ? '' : [positionOf(placeOf(r.position), witnessed.get(r)?.print ?? ''), witnessed.get(r)?.start].map(text => `, ${text == null ? 'null' : literal(text)}`).join('')})`))
     // of the same log it goes on, and never back; of another one the place that it had says nothing
     const to = log.identity === undefined ? 'tx = greatest(x.tx, excluded.tx), n = case when (x.tx, x.n) < (excluded.tx, excluded.n) then excluded.n else x.n end' : 'tx = excluded.tx, n = excluded.n, print = excluded.print, start = excluded.start'
-    const own = [...consumers.keys()].map(literal).join(', ')
+    const own = [...consumers.keys()].map(literal).join(', '), but = stay.length === 0 ? '' : ` and id not in (${stay.map(literal).join(', ')})`
     return [
       `set constraints all deferred`, copies.replace, `insert into ${schema}.lowtide_inbox select * from ${copies.marks} on conflict do nothing`,
       ...moves.length === 0 ? [] : [`insert into ${schema}.lowtide_consumers as x (consumer, channel, partition, tx, n${log.identity === undefined ? '' : ', print, start'}) values ${moves.join(', ')} on conflict (consumer, channel, partition) do update set ${to}, fence = x.fence + 1`],
       ...log.identity === undefined ? [] : [...consumers.keys()].map(consumer => belongs(schema, consumer, log.identity!)),
       ...own === '' ? [] : [
-        `insert into ${schema}.lowtide_inbox (consumer, id, body, time, tx) select consumer, message ->> 'id', '', now(), ${txOf(shift)} from ${schema}.lowtide_parked where consumer in (${own}) and message ->> 'id' is not null on conflict do nothing`,
-        `update ${schema}.lowtide_parked set state = 'redrive' where consumer in (${own}) and state = 'parked' and message is not null`,
+        `insert into ${schema}.lowtide_inbox (consumer, id, body, time, tx) select consumer, message ->> 'id', '', now(), ${txOf(shift)} from ${schema}.lowtide_parked where consumer in (${own}) and message ->> 'id' is not null${but} on conflict do nothing`,
+        `update ${schema}.lowtide_parked set state = 'redrive' where consumer in (${own}) and state = 'parked' and message is not null${but}`,
       ],
       copies.drop,
     ].join(';\n')
   }
   return E.right({
-    unitLimit, lacks, close: guard.close,
+    unitLimit, lacks, close,
     fetch: asked => async () => guard.ended() === undefined ? store.fetch(asked)() : E.left(guard.ended()!),
     left: async (channels, after) => {
       let sum = 0
@@ -108,26 +101,34 @@ export const shadow = async ({ db, shift, partitions, name, runtime, originals, 
       }
       const committed = await store.commit({ checks: unit.checks.filter(c => c.index === undefined), writes: unit.writes, marks: [], emits: [], parks: [], unparks: [], checkpoints: [] }).catch((e: unknown) => E.left(isFailure(e) ? e : failureOf('write a copy', e)))
       if (E.isLeft(committed) || committed.right.conflict) return committed
-      for (const { consumer, at } of unit.marks) { const of = consumers.get(consumer) ?? new Set(); if (at !== undefined) of.add(at.channel); consumers.set(consumer, of) }
+      for (const { consumer, at, id } of unit.marks) { untold.delete(`${consumer}\u0000${id}`); const of = consumers.get(consumer) ?? new Set(); if (at !== undefined) of.add(at.channel); consumers.set(consumer, of) }
       if (marks.length === 0) return E.right({ marks: unit.marks })
       const rows = marks.map(m => `(${[m.consumer, m.id, m.body, m.time].map(literal).join(', ')}, 0)`).join(', ')
       try { await db.script(`insert into ${copies.marks} (consumer, id, body, time, tx) values ${rows}`) } catch (e) { return E.left(failureOf('keep the marks of a rebuild', e)) }
       return E.right({ marks: unit.marks })
     },
     swap: (channels, upTo) => async () => {
-      for (let tries = 1; ; tries++) {
+      for (;;) {
         const ended = guard.ended()
         if (ended !== undefined) return E.left(ended)
+        if (await guard.early()) return E.right(false) // what is written meanwhile is read
         try {
           held ??= { since: runtime.now(), of: consumers.size, goals: await hold(channels, upTo) }
           if (held.of < consumers.size) { held = undefined; await guard.release(); continue } // one that took its first event meanwhile: its partitions are not locked yet
-          if (!behind(held.goals, upTo)) { await guard.end(await replacement(upTo)); return E.right(true) }
+          if (!behind(held.goals, upTo)) {
+            const gone = await lost()
+            if (gone !== undefined) return E.left(gone)
+            const stay = staying()
+            await guard.end(await replacement(upTo, stay))
+            if (stay.length > 0) runtime.log('warn', `[postgres] ${stay.length} parked messages stay parked, for their events were removed, so they are in no row: redrive or discard them`)
+            return E.right(true)
+          }
           if (runtime.now() - held.since > patience.hold) { held = undefined; await guard.release() } // an older transaction still runs: others go on meanwhile
           await guard.pause()
           return E.right(false)
         } catch (e) {
           held = undefined
-          const fault = await guard.failed(e, tries)
+          const fault = await guard.failed(e)
           if (fault !== undefined) return E.left(fault)
         }
       }

@@ -18,9 +18,9 @@ import { type Shape, shapeOf } from './shape.js'
 import { identifier, statement } from '../server/statement.js'
 
 interface Storing {
-  readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly runtime: Pick<Runtime, 'newId' | 'after' | 'random' | 'now'>; readonly outbox?: Outbox | undefined
+  readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly runtime: Pick<Runtime, 'newId' | 'after' | 'random' | 'now' | 'log'>; readonly outbox?: Outbox | undefined
   /** Another database, whose log is read: `shift` is added to ids there. */
-  readonly from?: { readonly db: Pick<Database, 'fly' | 'schema'>; readonly shift: number; readonly where: string; readonly identity: string; start(): string | null; readonly witnessed: Witnessing } | undefined
+  readonly from?: { readonly db: Pick<Database, 'fly' | 'own' | 'schema'>; readonly shift: number; readonly where: string; readonly identity: string; start(): string | null; readonly witnessed: Witnessing } | undefined
   told(news: News, emits: Unit['emits']): void
   readonly watch: Store['watch']
 }
