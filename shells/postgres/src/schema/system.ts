@@ -69,6 +69,12 @@ insert into :schema.lowtide_retention (kind) values ('runner'), ('outcomes'), ('
 -- The oldest first. Both leave rows out, so that no plan of a commit, which does not know the consumer beforehand, can take them for the primary key.
 create index lowtide_inbox_outcomes on :schema.lowtide_inbox (tx) where consumer = '';
 create index lowtide_inbox_marks on :schema.lowtide_inbox (consumer, tx) where consumer <> '';
+` }, {
+  number: 6, name: 'whose log a replica has read', sql: `
+-- Of each consumer that reads the log of another service: which log its checkpoints stand in. A table of its own, since the role of the app writes it, and must not write what
+-- stands in lowtide_meta. The notes of older versions stay there, for their processes that still run.
+create table :schema.lowtide_sources (consumer text collate "C" primary key, identity text collate "C" not null);
+insert into :schema.lowtide_sources (consumer, identity) select substr(key, length('source of ') + 1), value from :schema.lowtide_meta where key like 'source of %';
 ` }]
 /** The newest that this version knows. */
 export const newest = Math.max(...system.map(({ number }) => number))
