@@ -71,6 +71,16 @@ test('refuse a url that is none, without showing it', () => {
   }
 })
 
+test('refuse what HTTP cannot carry, without showing it', () => {
+  for (const [options, found] of [
+    [{ url: 'https://example.org/x', headers: { authorization: 'Bearer s3cret-first\ns3cret-second' } }, /\[http\] .* https:\/\/example\.org: expected a name and a value that HTTP can carry, found one that it cannot as 'authorization'/],
+    [{ url: 'https://example.org/x', headers: { 's3cret\n': 'x' } }, /\[http\] .* as a name/],
+    [{ url: 'https://ann:s3cret100%@example.org' }, /\[http\] .* https:\/\/example\.org: expected percent-encoded text/],
+  ] as const) {
+    try { httpEffect(options); assert.unreachable() } catch (e) { assert.match(String(e), found); assert.not.match(String(e), 's3cret') }
+  }
+})
+
 test('read how long to wait as seconds or a date, and a minute at most', () => {
   const now = Date.parse('2024-05-01T00:00:00Z')
   assert.equal([null, '', 'soon', '0', '3', '9999', 'Wed, 01 May 2024 00:00:05 GMT', 'Tue, 30 Apr 2024 00:00:05 GMT'].map(header => pauseOf(header, now)), [0, 0, 0, 0, 3_000, 60_000, 5_000, 0])

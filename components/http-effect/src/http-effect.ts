@@ -16,15 +16,18 @@ export interface HttpEffectOptions {
 const away = new Set([408, 425, 429, 502, 503, 504])
 /** Only where it goes: a path or a query may be a secret, as those of webhooks are. */
 const refusal = (at: string, text: string): Failure => ({ failure: `[http] cannot post to ${at}: ${text}`, retry: false })
-const later = (at: string, text: string): Failure => ({ failure: `[http] cannot post to ${at}: ${text}; tries again by itself`, retry: true, unavailable: true })
+const later = (at: string, text: string): Failure => ({ failure: `[http] cannot post to ${at}: ${text}`, retry: true, unavailable: true })
 
+const decoded = (text: string, at: string): string => {
+  try { return decodeURIComponent(text) } catch { throw new TypeError(`[http] cannot read user and password in the url of an effect to ${at}: expected percent-encoded text, found a '%' that stands for itself; write it as %25`) }
+}
 const targetOf = ({ url, headers = {} }: HttpEffectOptions) => {
   const parsed = URL.canParse(String(url)) ? new URL(url) : undefined
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) throw new TypeError(`[http] cannot read the url of an effect: expected https://host/path, found ${parsed === undefined ? 'what is not a url' : `one of '${parsed.protocol}'`}`)
-  const { username, password } = parsed, at = parsed.origin
+  const { username, password } = parsed, at = parsed.origin, sent = new Headers()
   parsed.username = parsed.password = ''
-  const sent = new Headers({ ...headers })
-  if (username !== '' && !sent.has('authorization')) sent.set('authorization', `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`)
+  for (const [name, value] of Object.entries(headers)) try { sent.append(name, value) } catch { throw new TypeError(`[http] cannot read the headers of an effect to ${at}: expected a name and a value that HTTP can carry, found one that it cannot as ${/^[\w-]+$/.test(name) ? `'${name}'` : 'a name'}; look for a line break, as in a token that was wrapped, or a letter beyond Latin-1`) }
+  if (username !== '' && !sent.has('authorization')) sent.set('authorization', `Basic ${Buffer.from(`${decoded(username, at)}:${decoded(password, at)}`).toString('base64')}`)
   sent.set('content-type', 'application/json')
   return { url: parsed, at, headers: sent }
 }

@@ -14,7 +14,7 @@ const turn = async (): Promise<void> => { for (let i = 0; i < 30; i++) await Pro
 
 /** Jobs that fail once, or end when the test says so; `delivered` ones come from partition 0, the others from callers. */
 const world = (abreast: number) => {
-  const timers: (() => void)[] = [], done: string[] = [], left: string[] = [], fails = new Set<string>(), outages = new Set<string>(), holds = new Map<string, Promise<void>>(), track: Slot['track'] = { open: [], of: { consumer: 'go', channel: 'go', partition: '0', fence: '1' } }
+  const timers: (() => void)[] = [], lines: string[] = [], done: string[] = [], left: string[] = [], fails = new Set<string>(), outages = new Set<string>(), holds = new Map<string, Promise<void>>(), track: Slot['track'] = { open: [], of: { consumer: 'go', channel: 'go', partition: '0', fence: '1' } }
   const execute = async (jobs: readonly Job[], admit: (job: Job) => boolean): Promise<void> => {
     for (const job of jobs.filter(admit)) {
       if (fails.delete(job.message.id)) { job.settle(E.left({ failure: 'not now', retry: true })); continue }
@@ -24,13 +24,13 @@ const world = (abreast: number) => {
       job.settle(E.right({ consumer: '', id: job.message.id, body: '', time: '' } satisfies Mark))
     }
   }
-  const runtime = { soon: (call: () => void): void => { void Promise.resolve().then(call) }, after: (_ms: number, call: () => void) => { timers.push(call); return () => {} }, random: () => 1, now: () => 0, newId: () => '', log: () => {} }
+  const runtime = { soon: (call: () => void): void => { void Promise.resolve().then(call) }, after: (_ms: number, call: () => void) => { timers.push(call); return () => {} }, random: () => 1, now: () => 0, newId: () => '', log: (level: string, text: string): void => { lines.push(`${level}: ${text}`) } }
   const l = lane({ abreast, enough: 1, execute, runtime, options: defaults, unitLimit: 256 })
   const take = async (id: string, key: string, from: 'delivered' | 'called'): Promise<void> => {
     l.take(go, message(Go, { key }, { id }), 'go', { done: result => { if (E.isLeft(result) && result.left.fenced) left.push(id) }, ...from === 'delivered' && { slot: { at: { channel: 'go', partition: '0', position: id }, done: false, track } } })
     await turn()
   }
-  return { l, take, timers, done, left, fails, outages, holds }
+  return { l, take, timers, lines, done, left, fails, outages, holds }
 }
 
 test('keeps the order of delivered commands of a key also where called ones waited among them', async () => {
@@ -89,6 +89,21 @@ test('is done with what fails otherwise before it leaves', async () => {
   w.timers.shift()!()
   await turn()
   assert.equal([w.left, w.done], [[], ['once', 'behind']])
+})
+
+test('tells once why it cannot go on, and that it goes on again', async () => {
+  const w = world(1), retry = async (): Promise<void> => { w.timers.shift()!(); await turn() }
+  w.outages.add('first')
+  await w.take('first', 'a', 'delivered')
+  for (let n = 0; n < 5; n++) await retry()
+  const away = `warn: 'go' cannot go on, and tries again by itself: away`
+  assert.equal(w.lines, [away])
+  w.outages.delete('first')
+  await retry()
+  assert.equal([w.lines, w.done], [[away, `info: 'go' goes on`], ['first']])
+  w.outages.add('second')
+  await w.take('second', 'a', 'delivered')
+  assert.equal(w.lines.slice(2), [away])
 })
 
 test.run()

@@ -292,6 +292,21 @@ test('that the caller ends too early leaves nothing', at(async (place, client) =
   assert.equal([await traces(place, '1'), await count(place, 'public.mine')], [0, 1])
 }))
 
+test('is the only one on its client at a time: another is refused before anything is sent, and the first is not disturbed', at(async (place, client) => {
+  const app = await place.app()
+  await client.query('begin')
+  const [first, second] = await Promise.all(['a', 'b'].map(item => app.send(note(item), { id: item, transaction: client })()))
+  assert.is(verdict(first!), 'accepted')
+  assert.match(E.isLeft(second!) ? `${second.left.notHandled}: ${second.left.message}` : '', /^invalid: .*cannot handle a command in this transaction: expected one command at a time on a client, found one under way/)
+  await client.query(`insert into mine values ('with it')`)
+  assert.is((await client.query('commit')).command, 'COMMIT')
+  await journaled(place, 'l', 1)
+  assert.equal([await written(place, 'l'), await count(place, 'public.mine')], [expected('a'), 1])
+  await client.query('begin')
+  assert.is(verdict(await app.send(note('b'), { id: 'b', transaction: client })()), 'accepted', 'once it is done, the client is free')
+  await client.query('commit')
+}))
+
 /** The caller is told that his time is over while the command still looks up its rows; what he does then, and what comes of his next transaction on that connection. */
 const late = (what: string, does: (client: pg.Client) => Promise<void>, gone?: AbortController) => test(what, at((place, client) => connected(place.url, async other => {
   const app = await place.app({ options: { timeout: gone ? 20_000 : 300 } }), active = (state: string) => count(place, `pg_stat_activity where query like '%lowtide%' and ${state} and pid <> pg_backend_pid() and datname = current_database()`)

@@ -52,6 +52,7 @@ test('to the end, or to a position, passes over what stands before', inDatabase(
   assert.equal(await place.sql('select n::int from lowtide.sums'), [{ n: 6 }])
   await right(reset(await place3(), { force: true, back: false }))
   assert.match((await left(reset('1.x', { force: true }))).failure, "expected 'start', 'end' or a position such as 1234.0, found '1.x'; nothing was changed")
+  assert.match((await left(reset('999999999.0', { force: true }))).failure, /expected 'end', or a position below \d+\.0, where the log ends for now, found '999999999\.0', and what comes before it would be passed over; nothing was changed$/)
   await same(place)
 }))
 

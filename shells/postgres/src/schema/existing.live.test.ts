@@ -107,7 +107,7 @@ test('have rows that are found, changed and removed by handlers, whatever else s
 }))
 
 /** As it stands in docs/postgres.md. */
-const trigger = (schema: string): string => `create function ${schema}.customers_version() returns trigger language plpgsql as $$ begin
+const trigger = (schema: string): string => `create function ${schema}.customers_version() returns trigger language plpgsql security definer set search_path = pg_catalog as $$ begin
   new.lowtide_version := pg_current_xact_id()::text::bigint + (select value::bigint from ${schema}.lowtide_meta where key = 'shift');
   return new;
 end $$;
@@ -123,6 +123,19 @@ test('notice what others write meanwhile, where a trigger counts for them', shar
   assert.ok(results.every(E.isRight))
   assert.is((await sql(`select visits::int from shop.customers where id = 'c1'`))[0]!['visits'], 20, 'no update of theirs is lost')
   await right(app.send(Visit({ id: 'c1' })))
+}))
+
+test('have triggers that find their tables also for Lowtide, or are told what to do', inDatabase(async place => {
+  await place.sql(`${theirs}; create table shop.audit (id text);
+    create function shop.audited() returns trigger language plpgsql as $$ begin insert into audit values (new.id); return new; end $$;
+    create trigger audited after update on shop.customers for each row execute function shop.audited()`)
+  const { db, access } = place.open(undefined, 'shop'), statement = 'alter function shop.audited() set search_path = "shop", public'
+  assert.match((await left(migrate(db, access, needs(tables)))).failure, `trigger 'audited' of table 'customers' runs shop.audited(), which finds what it names by the search_path of whoever writes: expected one of its own, since Lowtide's connections have none but pg_catalog; run: ${statement}`)
+  await place.sql(statement)
+  await right(migrate(db, access, needs(tables)))
+  const app = await running(place)
+  try { await right(app.send(Move({ id: 'c1', city: 'Bern' }))) } finally { await app.close() }
+  assert.equal(await place.sql('select id from shop.audit'), [{ id: 'c1' }])
 }))
 
 test('are not made anew from events, which know but a part of them', shared(async (_, app) => {

@@ -8,7 +8,9 @@ export interface LiveConstraint {
   readonly deferrable: boolean; readonly deferred: boolean; /** Checked for all rows; a unique lets nulls be, and a reference removes and changes nothing by itself. */ readonly sound: boolean
 }
 export interface LiveIndex { readonly name: string; readonly columns: readonly string[]; readonly unique: boolean; /** Whole, on columns alone. */ readonly plain: boolean }
-export interface LiveTable { readonly name: string; readonly kind: string; /** What this role may do with its rows. */ readonly rights: readonly Right[]; readonly columns: readonly LiveColumn[]; readonly constraints: readonly LiveConstraint[]; /** Without those that a constraint keeps. */ readonly indexes: readonly LiveIndex[] }
+/** A function that a trigger runs, and that finds what it names by the search_path of whoever writes. */
+export interface LiveTrigger { readonly name: string; readonly runs: string }
+export interface LiveTable { readonly name: string; readonly kind: string; /** What this role may do with its rows. */ readonly rights: readonly Right[]; readonly columns: readonly LiveColumn[]; readonly constraints: readonly LiveConstraint[]; /** Without those that a constraint keeps. */ readonly indexes: readonly LiveIndex[]; readonly triggers: readonly LiveTrigger[] }
 /** The schema as the catalog has it. */
 export interface Live {
   readonly server: number; readonly role: string; readonly schema: boolean
@@ -41,6 +43,9 @@ const statements = {
     'plain', i.indisvalid and i.indpred is null and i.indexprs is null and i.indnatts = i.indnkeyatts and m.amname = 'btree')::text
     from pg_class c ${here} join pg_index i on i.indrelid = c.oid join pg_class x on x.oid = i.indexrelid join pg_am m on m.oid = x.relam
     where not exists (select 1 from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x')) order by x.relname`),
+  triggers: statement(`select json_build_object('table', c.relname, 'name', g.tgname, 'runs', p.oid::regprocedure::text)::text
+    from pg_class c ${here} join pg_trigger g on g.tgrelid = c.oid and not g.tgisinternal and g.tgenabled <> 'D' join pg_proc p on p.oid = g.tgfoid join pg_language l on l.oid = p.prolang and l.lanname not in ('internal', 'c')
+    where not exists (select 1 from unnest(p.proconfig) set where set like 'search\\_path=%') order by g.tgname`),
 } satisfies { readonly [name: string]: Statement }
 
 /** The number of the server's version alone: any server answers that. */
@@ -55,9 +60,9 @@ export const seen = (landed: readonly Landed[]): Live => {
     return groups
   }
   const [about] = rows<Omit<Live, 'tables'>>(0)
-  const columns = by(rows<LiveColumn & { readonly table: string }>(2)), constraints = by(rows<LiveConstraint & { readonly table: string }>(3)), indexes = by(rows<LiveIndex & { readonly table: string }>(4))
+  const columns = by(rows<LiveColumn & { readonly table: string }>(2)), constraints = by(rows<LiveConstraint & { readonly table: string }>(3)), indexes = by(rows<LiveIndex & { readonly table: string }>(4)), triggers = by(rows<LiveTrigger & { readonly table: string }>(5))
   const tables = rows<Pick<LiveTable, 'name' | 'kind' | 'rights'>>(1).map(table => [table.name, {
-    ...table, columns: columns.get(table.name) ?? [], constraints: constraints.get(table.name) ?? [], indexes: indexes.get(table.name) ?? [],
+    ...table, columns: columns.get(table.name) ?? [], constraints: constraints.get(table.name) ?? [], indexes: indexes.get(table.name) ?? [], triggers: triggers.get(table.name) ?? [],
   }] as const)
   return { ...about!, tables: new Map(tables) }
 }

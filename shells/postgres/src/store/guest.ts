@@ -57,6 +57,8 @@ const sql = (times: Database['times'], schema: string, tables: readonly AnyTable
     spoil: plain(`do $lowtide$ begin raise exception 'lowtide: written to while a command was handled; roll it back' using errcode = 'LT003'; end $lowtide$`),
   }
 }
+/** Those on which a command is under way, of whichever deployment: settings and savepoints have the same names. */
+const busy = new WeakSet<Client>()
 const isClient = (value: unknown): value is Client => {
   const { connection } = (typeof value === 'object' && value !== null ? value : {}) as { readonly connection?: { readonly sync?: unknown; readonly parse?: unknown } | null }
   return typeof connection?.sync === 'function' && typeof connection.parse === 'function'
@@ -82,15 +84,18 @@ export const hosting = ({ db, tables }: Hosting) => {
   return async (transaction: unknown, over: (leave: () => void) => void): Promise<E.Either<Failure, Guest>> => {
     if (!isClient(transaction)) return E.left(failure(`cannot handle a command in this transaction: expected a client of 'pg' on which it was begun (of a pool: what connect() gives), found something else`))
     const client = transaction
+    if (busy.has(client)) return E.left(failure(`cannot handle a command in this transaction: expected one command at a time on a client, found one under way on this one; wait for its answer, and send the other in another transaction`))
+    busy.add(client)
     let gone = false
+    const go = (): void => { if (!gone) { gone = true; busy.delete(client) } }
     /** Not once its caller was told that its time is over: the connection may carry another transaction by then. */
     const visited = (steps: readonly Step[]): Promise<Visited> => gone ? Promise.resolve({ landed: [], error: new Error('its caller waits no more') }) : visit(client, steps)
     /** Behind all that was sent, and before all that the caller sends once he knows. */
-    over(() => { if (!gone) { gone = true; void visit(client, [spoil]) } })
+    over(() => { if (!gone) { go(); void visit(client, [spoil]) } })
     const { landed, error } = await visit(client, begin)
-    const leave = async (): Promise<void> => { await visited(undo); gone = true }
+    const leave = async (): Promise<void> => { await visited(undo); go() }
     const doing = 'handle a command in the transaction of its caller', found = landed[1]?.rows[0]
-    if (landed.length === 0 && error) { gone = true; return E.left(unusable(error) ?? failureOf(doing, error)) }
+    if (landed.length === 0 && error) { go(); return E.left(unusable(error) ?? failureOf(doing, error)) }
     try {
       const why = found && await wrong(found) // elsewhere it may not even know our tables
       if (why !== undefined || error) { await leave(); return E.left(why === undefined ? failureOf(doing, error) : failure(`cannot handle a command in this transaction: ${why}`)) }
@@ -123,7 +128,7 @@ export const hosting = ({ db, tables }: Hosting) => {
           if (stood || meanwhile || held || left.at(-1)!.rows[0]![0] !== 't') return E.right(undefined)
           await visited([spoil])
           return E.left(failure('cannot leave the transaction of a command: it was written to meanwhile, and that is rolled back with the command; roll back all of it, and wait for the answer before you write'))
-        } finally { gone = true }
+        } finally { go() }
       },
     })
   }

@@ -28,6 +28,7 @@ export const reset = async (db: Database, shift: number, partitions: number, { n
     if (!force && !dry && alive?.ids != null) return refuse(`expected that no process runs it, found ${alive.ids}; stop those that do, or use --force: then its partitions are taken from them, and what they have in hand is not written`)
     const parked = await one<{ readonly n: string }>(`select count(*)::text as n from ${schema}.lowtide_parked where consumer = $1::text and state <> 'failed'`, name)
     const { x: low } = (await one<{ readonly x: string }>(`select (${watermarkOf(shift)})::text as x`))!
+    if (shape.test(to) && compare(placeOf(to), { tx: Number(low), n: 0 }) >= 0) return refuse(`expected 'end', or a position below ${low}.0, where the log ends for now, found '${to}', and what comes before it would be passed over`)
     const goal: Place = to === 'start' ? start : to === 'end' ? { tx: Number(low) - 1, n: 2 ** 31 - 1 } : placeOf(to), moved: Moved[] = []
     for (const { channel, partition } of parts) {
       const at = await one<{ readonly tx: string; readonly n: number }>(`select tx::text, n from ${schema}.lowtide_consumers where consumer = $1::text and channel = $2::text and partition = $3::smallint`, name, channel, partition)
