@@ -68,7 +68,7 @@ export const start = async (d: AnyDeployment, runtime: Runtime, o: { readonly on
 
   const waits = callers({ store, transport, runtime, options })
   let closing: Promise<void> | undefined
-  const unwatched = sending({ d, deciders, laneOf: h => mine.includes(h) ? laneOf(h) : undefined, transport, runtime, waits, within: within && aside(env, within) })
+  const unwatched = sending({ d, deciders, laneOf: h => mine.includes(h) ? laneOf(h) : undefined, transport, runtime, waits, within: within && aside(env, within, watched) })
   const dispatch: typeof unwatched = o.observe?.sending === undefined ? unwatched : (draft, c, after, then) => {
     let found: Outcome | undefined
     return watched.sending({ type: draft.type, channel: types.get(draft.type)?.channel.channel ?? '' }, c, traced => unwatched(draft, traced, after, (outcome, m, patience) => { found = outcome; then(outcome, m, patience) }), () => found)

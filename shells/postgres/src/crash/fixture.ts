@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import type { AnyHandler, AnyTable, Draft, Options, Outcome } from '@lowtide/core'
 import { defaults } from '@lowtide/core'
-import { type NotHandled, type Sending, deployment, run } from '@lowtide/run'
+import { type NotHandled, type Observe, type Sending, deployment, run } from '@lowtide/run'
 import { type Caught, type Fate, type Flight, type Proxy, freshDatabase, proxy } from '@lowtide/servers'
 import { right, within } from '@lowtide/testing'
 import type * as E from 'fp-ts/lib/Either.js'
@@ -15,9 +15,9 @@ import { burn, functions, journal, note, shelve } from './functions/fixture.js'
 
 export const options = { lease: 700, poll: 50, backoffBase: 10, backoffCap: 200, partitions: 4, timeout: 20_000 }
 export interface Told { readonly url: string; readonly process: 'front' | 'worker'; readonly connections?: number; readonly lockTimeout?: number; readonly options?: Partial<Options> }
-export const appOf = ({ url, process, connections = 4, lockTimeout = 5_000, options: more }: Told) => run(deployment({
+export const appOf = ({ url, process, connections = 4, lockTimeout = 5_000, options: more }: Told, observe?: Observe) => run(deployment({
   name: 'crash', functions: [functions], shell: postgres({ url, connections, lockTimeout, answerTimeout: 10_000 }), processes: { front: [], worker: [note, journal, shelve, burn] }, options: { ...options, ...more },
-}), { only: process, signals: false })
+}), { only: process, signals: false, ...observe && { observe } })
 export type CrashApp = Awaited<ReturnType<typeof appOf>>
 export type Answer = E.Either<NotHandled, Outcome>
 export interface Child { send(draft: Draft, o?: Sending): Promise<Answer>; kill(): Promise<void>; readonly pid: number }

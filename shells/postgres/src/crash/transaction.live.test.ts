@@ -7,7 +7,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import pg from 'pg'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Place, expected, inPlace, seized, settles, written } from './fixture.js'
+import { type Place, appOf, expected, inPlace, seized, settles, written } from './fixture.js'
 import { Burn, Note, Shelve } from './functions/fixture.js'
 
 const server = await testServer(), patience = 15_000
@@ -305,6 +305,18 @@ test('is the only one on its client at a time: another is refused before anythin
   await client.query('begin')
   assert.is(verdict(await app.send(note('b'), { id: 'b', transaction: client })()), 'accepted', 'once it is done, the client is free')
   await client.query('commit')
+}))
+
+test('is observed as any other is', at(async (place, client) => {
+  const seen: unknown[] = [], app = await appOf({ url: place.url, process: 'worker' }, { executing: async (_, go) => { for (const { handler, message, end } of await go()) if (handler === 'note') seen.push([message.id, end]) } })
+  try {
+    for (const id of ['1', '2', '2']) {
+      await client.query('begin')
+      assert.is(verdict(await app.send(note(id), { id, transaction: client })()), 'accepted')
+      await client.query('commit')
+    }
+    assert.equal(seen, [['1', 'handled'], ['2', 'handled'], ['2', 'handled']])
+  } finally { await app.close() }
 }))
 
 /** The caller is told that his time is over while the command still looks up its rows; what he does then, and what comes of his next transaction on that connection. */
