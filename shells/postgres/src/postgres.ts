@@ -58,7 +58,7 @@ export const postgres = ({ url, schema = 'lowtide', from, connections = 10, lock
       if (wrong.length > 0) return E.left(failure(`cannot open schema '${schema}': ${wrong.join('; ')}`))
       const leaves = [...channels, ...consumers.filter(c => c.outbox).map(c => c.name)]
       if (there !== undefined && leaves.length > 0) return E.left(failure(`cannot open schema '${schema}': expected no outbox and no relay in a deployment that only reads a log (from), found ${leaves.join(', ')}; name them in the deployment that writes it`))
-      const warn = (text: string): void => runtime.log('warn', text), db = database(access, warn), as = roleOf(plan), inspected = await inspect(db, access, { tables, options }, as)()
+      const warn = (text: string): void => runtime.log('warn', text), db = database(access, warn), as = there === undefined ? roleOf(plan) : 'copy', inspected = await inspect(db, access, { tables, options }, as)()
       const read = E.isRight(inspected) && there !== undefined ? await sourceOf(db, there, { consumers, options, runtime }) : E.right(undefined)
       if (E.isLeft(inspected) || E.isLeft(read)) { await db.close(); return E.isLeft(inspected) ? inspected : read as E.Left<Failure> }
       const keeper = database({ ...access, connections: 1 }, warn), source = read.right

@@ -102,7 +102,7 @@ test('of a source that was restored to an earlier time is refused, with the comm
     assert.equal(await rows(copy, 'copies.mirrors'), [['a', 3, 'a2']])
     const now = await replicaOf(told)
     await now.close()
-    await copy.sql(`update copies.lowtide_meta set value = '1/0/lowtide' where key = 'source of mirror'`)
+    await copy.sql(`update copies.lowtide_sources set identity = '1/0/lowtide' where consumer = 'mirror'`)
     assert.match(await refused(told), /expected the log that 'mirror' has read so far \(1\/0\/lowtide: system identifier, shift, schema\), found another \(\d+\/0\/lowtide\): .*lowtide consumers rebuild mirror$/)
   } finally { await plain.query(`drop database if exists ${restored} with (force)`); await plain.end() }
 }))
@@ -159,6 +159,58 @@ test('keeps its marks while old messages of the source are before it, or the sou
   await copy.child().then(async ({ kill }) => { await same(place, copy); await kill() })
   assert.equal([await run({ ...copy.told, from: 'postgres://nobody@127.0.0.1:1/nothing' }), (await marks()) > 0], [['mirror'], true])
   assert.equal([await run(), (await copy.sql(`select from copies.lowtide_inbox where id = 'handled long ago'`)).length], [[], 0])
+}))
+
+test('runs as the app that `lowtide roles` has made in its own database, which may not write what stands in lowtide_meta', beside(async (place, copy) => {
+  const app = await place.app(), prefix = `rep_${process.pid}`, url = new URL(copy.told.url), verb = shellOf(copy.told).verbs!.find(({ name }) => name === 'roles')!, roles = ['app', 'relay', 'migrator'].map(role => `${prefix}_${role}`)
+  await right(app.send(Add({ key: 'a', n: 1, entry: 'a1' }), { wait: 'projected' }))
+  url.username = roles[0]!
+  url.password = ''
+  try {
+    await right(verb.run(planOf(deploymentOf(copy.told), system), new Set([`prefix=${prefix}`, 'apply'])))
+    for (let start = 0; start < 2; start++) await (await replicaOf({ ...copy.told, url: url.href })).close()
+    const one = await replicaOf({ ...copy.told, url: url.href })
+    try { await same(place, copy) } finally { await one.close() }
+    assert.is((await copy.sql(`select from copies.lowtide_sources where consumer = 'mirror'`)).length, 1)
+    const client = new pg.Client({ connectionString: url.href })
+    await client.connect()
+    try { for (const sql of [`update copies.lowtide_meta set value = '9' where key = 'shift'`, 'delete from copies.lowtide_sources']) assert.match(await client.query(sql).then(() => 'done', String), /permission denied/) } finally { await client.end() }
+    await copy.sql(`revoke insert on copies.lowtide_sources from ${roles[0]}`)
+    assert.match(await refused({ ...copy.told, url: url.href }), /cannot open schema 'copies'[^]*may not read and write lowtide_sources: run, as their owner/)
+  } finally { for (const role of roles) await copy.sql(`reassign owned by ${role} to current_user; drop owned by ${role}; drop role ${role}`) }
+}))
+
+test('removes its marks with what operations.md grants it in the source, and tells once where that is less', beside(async (place, copy) => {
+  const app = await place.app(), role = `reader_r_${process.pid}`, url = new URL(place.url), lines: string[] = []
+  await right(app.send(Add({ key: 'a', n: 1, entry: 'a1' }), { wait: 'projected' }))
+  await place.sql(`create role ${role} login password 'reads'`)
+  await place.sql(`grant usage on schema lowtide to ${role}`)
+  await place.sql(`grant select on lowtide.lowtide_log, lowtide.lowtide_meta, lowtide.lowtide_migrations, lowtide.lowtide_retention to ${role}`)
+  url.username = role
+  url.password = 'reads'
+  const told = { ...copy.told, from: url.href }, often = postgres({ url: told.url, schema: 'copies', connections: 4, from: { url: told.from }, retention: { every: 20 } })
+  const removing = () => run({ ...deploymentOf(told), shell: often }, { signals: false, runtime: { ...system, log: (_level, text) => { lines.push(text) } } })
+  const barred = /cannot tell which messages of the source are old, so no marks are removed: permission denied for table lowtide_ages \(42501\); grant usage on the schema and select on "lowtide"\."lowtide_ages" to this role there/
+  const noted = async (): Promise<{ readonly time: unknown; readonly failure: unknown }> => (await copy.sql(`select time::text, failure from copies.lowtide_retention where kind = 'runner' and time is not null and holder is null`))[0] as never
+  try {
+    const one = await removing()
+    try {
+      await same(place, copy)
+      for (const [sql, schema] of [[copy.sql, 'copies'], [place.sql, 'lowtide']] as const) await sql(`insert into ${schema}.lowtide_ages (time, tx) values (now() - interval '8 days', pg_current_xact_id()::text::bigint)`)
+      await copy.sql(`insert into copies.lowtide_inbox (consumer, id, body, time, tx) values ('mirror', 'handled long ago', '', now(), 1)`)
+      const times = new Set<unknown>()
+      await until('some runs', 10_000, async () => times.add((await noted())?.time).size > 5)
+      assert.is(lines.filter(line => barred.test(line)).length, 1, lines.join('\n'))
+      await until('its reason for status', 5_000, async () => barred.test(String((await noted())?.failure)))
+    } finally { await one.close() }
+    const { text } = await right(shellOf(told).verbs!.find(({ name }) => name === 'retention run')!.run(planOf(deploymentOf(told), system), new Set(['dry'])))
+    assert.match(text, /marks are kept of mirror: /)
+    assert.match(text, barred)
+    await place.sql(`grant select on lowtide.lowtide_ages to ${role}`)
+    const { held } = (await right(shellOf(told).verbs!.find(({ name }) => name === 'retention run')!.run(planOf(deploymentOf(told), system), new Set()))).data as { readonly held: readonly string[] }
+    assert.equal([held, (await copy.sql(`select from copies.lowtide_inbox where id = 'handled long ago'`)).length], [[], 0])
+    assert.is((await copy.sql(`select failure from copies.lowtide_retention where kind = 'runner'`))[0]!['failure'], null)
+  } finally { await place.sql(`drop owned by ${role}`); await place.sql(`drop role ${role}`) }
 }))
 
 test('has no outbox: what leaves, leaves where it is written', beside(async (_place, copy) => {

@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { positionOf, printOf } from '../log/position.js'
 import { otherPartitions, tooNew } from '../schema/changes.js'
 import { answered, asking, moved } from '../schema/meta.js'
-import { belongs, sourceKey } from '../store/copies.js'
+import { belongs } from '../store/copies.js'
 import { describe, malformed, unreachable } from '../server/connecting.js'
 import { type Access, type Database, database } from '../server/database.js'
 import { failure } from '../server/failure.js'
@@ -44,15 +44,15 @@ const asked = async (source: Database, where: string, { options }: Pick<Wanted, 
 const astray = async (db: Database, source: Database, names: readonly string[], { identity, next, readable }: Said): Promise<{ readonly fault?: string | undefined; readonly standing: readonly Standing[] }> => {
   const own = identifier(db.schema), again = (consumer: string): string => `the source was restored from a backup, or lost its last transactions in a failover, so the copy may hold what is no longer so; make it anew: lowtide consumers rebuild ${consumer}`
   const [known, rows] = await db.fly([
-    { statement: statement(`select key, value from ${own}.lowtide_meta where key = any($1::text[])`), params: [names.map(sourceKey)] },
+    { statement: statement(`select consumer, identity from ${own}.lowtide_sources where consumer = any($1::text[])`), params: [names] },
     { statement: statement(`select consumer, channel, partition, tx, n, print, start from ${own}.lowtide_consumers where consumer = any($1::text[]) and tx > 0 order by 1, 2, 3`), params: [names] },
   ])
-  const of = new Map(known!.rows.map(([key, value]) => [key!, value!])), other = names.find(name => (of.get(sourceKey(name)) ?? identity) !== identity)
+  const of = new Map(known!.rows.map(([name, value]) => [name!, value!])), other = names.find(name => (of.get(name) ?? identity) !== identity)
   const standing = rows!.rows.map(([consumer, channel, partition, tx, n, print, start]): Standing => {
     const place = { tx: Number(tx), n: Number(n) }, known = printOf(print ?? null, place)
     return { consumer: consumer!, channel: channel!, partition: Number(partition), ...place, print: known || null, start: known === undefined ? null : start ?? null }
   })
-  if (other !== undefined) return { standing, fault: `expected the log that '${other}' has read so far (${of.get(sourceKey(other))}: system identifier, shift, schema), found another (${identity}): ${again(other)}` }
+  if (other !== undefined) return { standing, fault: `expected the log that '${other}' has read so far (${of.get(other)}: system identifier, shift, schema), found another (${identity}): ${again(other)}` }
   const lost = await parted(source, standing, next, readable)
   return { standing, fault: lost && `${lost.why}: ${again(lost.consumer)}` }
 }

@@ -8,7 +8,7 @@ import { type Piece, type Work, samplesOf, spacingOf, workOf } from './work.js'
 
 export type Counts = { readonly [K in Kind]: number }
 /** `ran`: not where another instance runs, or the last run was not long ago. `whole`: it came to its end. */
-export interface Ran { readonly ran: boolean; readonly whole: boolean; readonly removed: Counts; readonly held: readonly string[] }
+export interface Ran { readonly ran: boolean; readonly whole: boolean; readonly removed: Counts; readonly held: readonly string[]; readonly blind?: string | undefined }
 interface Given { readonly db: Database; readonly shift: number; readonly terms: Terms; readonly plan: Pick<Plan, 'everywhere' | 'channels' | 'runtime'>; /** Of a replica: where the log is that it reads. */ readonly source?: Pick<Database, 'at' | 'fly'> | undefined }
 interface How {
   /** Milliseconds that must have gone by since the last run; 0: at once. */ readonly due: number
@@ -32,7 +32,14 @@ export const retention = ({ db, shift, terms, plan, source }: Given) => {
   const sql = retaining(db, shift), { runtime } = plan, holder = runtime.newId()
   const one = async (statement: Parameters<Database['fly']>[0][number]['statement'], ...params: readonly Param[]) => (await db.fly([{ statement, params }]))[0]!.rows
   const pause = (ms: number): Promise<void> => new Promise(resolve => { runtime.after(ms, resolve) })
-  const look = (): Promise<Work> => workOf(db, sql, terms, plan, source)
+  let told: string | undefined
+  /** What somebody has to settle in the source is told once; that it does not answer tells who reads there. */
+  const look = async (): Promise<Work> => {
+    const work = await workOf(db, sql, terms, plan, source), barred = work.blind?.barred === true ? work.blind.why : undefined
+    if (barred !== undefined && barred !== told) runtime.log('warn', barred)
+    told = barred
+    return work
+  }
   const noted = async (): Promise<void> => {
     await db.fly([{ statement: sql.age, params: [spacingOf(terms)] }, { statement: sql.forget, params: [samplesOf(terms, plan.channels.map(({ channel }) => channel))] }])
   }
@@ -47,19 +54,20 @@ export const retention = ({ db, shift, terms, plan, source }: Given) => {
   }
   return {
     /** How many rows would go, and what keeps others; changes nothing. */
-    count: async (): Promise<{ readonly counts: Counts; readonly held: readonly string[] }> => {
-      const { pieces, held } = await look()
+    count: async (): Promise<Pick<Ran, 'held' | 'blind'> & { readonly counts: Counts }> => {
+      const { pieces, held, blind } = await look()
       let counts = none
       for (const piece of pieces) if (piece.below !== 0) counts = added(counts, piece.kind, Number((await one(sql[piece.kind].count, ...paramsOf(piece, 1, countable)))[0]![0]))
-      return { counts, held }
+      return { counts, held, blind: blind?.why }
     },
     run: async ({ due, stopped = () => false, told = () => {} }: How): Promise<Ran> => {
       if ((await one(sql.claim, holder, lease, due))[0]![0] === '0') return { ran: false, whole: false, removed: none, held: [] }
-      let removed = none, failed: unknown, held: readonly string[] = []
+      let removed = none, failed: unknown, held: readonly string[] = [], blind: Work['blind']
       try {
         await noted()
         const work = await look(), mine = { held: true }, goes = (): boolean => mine.held && !stopped()
         held = work.held
+        blind = work.blind
         for (const { stamps } of work.pieces) if (stamps !== undefined) while (goes() && await batch(async () => (await db.fly([{ statement: sql.stamp, params: [stamps, size] }]))[0]!.count >= size)) { /* the rest of them */ }
         for (const piece of work.pieces) {
           let from = 1
@@ -73,11 +81,11 @@ export const retention = ({ db, shift, terms, plan, source }: Given) => {
             return Number(count) >= asked
           })) { /* the next batch */ }
         }
-        return { ran: true, whole: goes(), removed, held }
+        return { ran: true, whole: goes(), removed, held, blind: blind?.why }
       } catch (e) {
         failed = e
         throw e
-      } finally { await one(sql.release, holder, failed === undefined ? null : failureOf('remove what is old', failed).failure).catch(() => {}) } // else its lease ends
+      } finally { await one(sql.release, holder, failed === undefined ? (blind?.barred ? blind.why : null) : failureOf('remove what is old', failed).failure).catch(() => {}) } // else its lease ends
     },
   }
 }

@@ -13,7 +13,7 @@ import { type RetentionOptions, kinds, termsOf, wrongTerms } from './terms.js'
 const patience = 60_000, look = 500, often = 1_000
 
 const sum = (counts: Counts): number => kinds.reduce((all, kind) => all + counts[kind], 0)
-const keeps = (held: readonly string[]): string => held.length === 0 ? '' : `\nmarks are kept of consumers with old messages before them: ${held.join(', ')}`
+const keeps = (held: readonly string[], blind: string | undefined): string => held.length === 0 ? '' : blind === undefined ? `\nmarks are kept of consumers with old messages before them: ${held.join(', ')}` : `\nmarks are kept of ${held.join(', ')}: ${blind}`
 const counted = (title: string, counts: Counts): string => tableOf(['rows', title], kinds.map(kind => [kind, counts[kind] >= countable ? `${countable}+` : counts[kind]]))
 
 /** What keeps events, however old. */
@@ -30,8 +30,8 @@ export const retaining = (access: Access, options: RetentionOptions, using: Usin
     if (E.isLeft(inspected)) return inspected
     const { run, count } = retention({ db, shift: inspected.right.shift, terms: termsOf(options, plan.options), plan, source })
     if (dry) {
-      const { counts, held } = await count()
-      return E.right({ text: `${counted('would go', counts)}${keeps(held)}`, data: { dry: true, rows: counts, held } })
+      const { counts, held, blind } = await count()
+      return E.right({ text: `${counted('would go', counts)}${keeps(held, blind)}`, data: { dry: true, rows: counts, held } })
     }
     const begun = runtime.now()
     let last = begun, all = 0
@@ -43,9 +43,9 @@ export const retaining = (access: Access, options: RetentionOptions, using: Usin
       runtime.log('info', `${all} rows removed, ${Math.round(all / (now - begun) * 1_000)} a second`)
     }
     for (;;) {
-      const { ran, whole, removed, held } = await run({ due: 0, told })
+      const { ran, whole, removed, held, blind } = await run({ due: 0, told })
       if (ran && !whole) return E.left({ failure: `[postgres] could not remove all that is old: another instance took over after ${sum(removed)} rows; run it again to see to the rest`, retry: true })
-      if (ran) return E.right({ text: `${counted('removed', removed)}${keeps(held)}`, data: { dry: false, rows: removed, held } })
+      if (ran) return E.right({ text: `${counted('removed', removed)}${keeps(held, blind)}`, data: { dry: false, rows: removed, held } })
       if (runtime.now() - begun > patience) return E.left({ failure: `[postgres] cannot remove what is old: for ${patience / 1_000} s another instance has been at it; try again later`, retry: true })
       await new Promise<void>(resolve => { runtime.after(look, resolve) })
     }

@@ -1,5 +1,5 @@
 import type { Plan } from '@lowtide/core'
-import { unreadOf } from '../replica/unread.js'
+import { type Unread, unreadOf } from '../replica/unread.js'
 import type { Database } from '../server/database.js'
 import type { Param, Step } from '../server/statement.js'
 import type { Placed, Retaining } from './statements.js'
@@ -7,8 +7,8 @@ import { type Kind, type Terms, kinds } from './terms.js'
 
 /** Rows that are old enough, behind each other: parameters of the statements of their kind, but for where to begin and how many. */
 export interface Piece { readonly kind: Kind; readonly below: number | undefined; readonly of: readonly Param[]; readonly stamps?: string | undefined }
-/** `held`: consumers that have old messages before them still, so that their marks stay. */
-export interface Work { readonly pieces: readonly Piece[]; readonly held: readonly string[] }
+/** `held`: consumers that have old messages before them still, so that their marks stay. `blind`: why it is not known of those of a replica. */
+export interface Work { readonly pieces: readonly Piece[]; readonly held: readonly string[]; readonly blind: Unread['blind'] }
 interface Place { readonly tx: number; readonly n: number }
 const everything: Place = { tx: Number.MAX_SAFE_INTEGER, n: 2 ** 31 - 1 }
 
@@ -32,7 +32,8 @@ export const workOf = async (db: Pick<Database, 'fly'>, sql: Retaining, terms: T
   const below = (ms: number | undefined): number => ms === undefined ? 0 : cutoffs.get(ms) ?? 0, window = below(terms.after.marks)
   const [checkpoints, outcome, marks, ...placed] = await db.fly([step(sql.checkpoints, window), step(sql.oldestOutcome), step(sql.oldestMarks), ...tables.map(table => step(sql.places[table]))])
 
-  const passed = new Map<string, Place>(), known = new Set<string>(), held = new Set(source && await unreadOf(source, terms.after.marks ?? 0, checkpoints!.rows.map(([consumer, channel, partition, tx, n]) => ({ consumer: consumer!, channel: channel!, partition: Number(partition), tx: Number(tx), n: Number(n) }))))
+  const unread = source && await unreadOf(source, terms.after.marks ?? 0, checkpoints!.rows.map(([consumer, channel, partition, tx, n]) => ({ consumer: consumer!, channel: channel!, partition: Number(partition), tx: Number(tx), n: Number(n) })))
+  const passed = new Map<string, Place>(), known = new Set<string>(), held = new Set(unread?.held)
   for (const [consumer, channel, partition, tx, n, behind] of checkpoints!.rows) {
     const at = `${partition}/${channel}`, place = { tx: Number(tx), n: Number(n) }, before = passed.get(at) ?? everything
     if (place.tx < before.tx || (place.tx === before.tx && place.n < before.n)) passed.set(at, place)
@@ -51,5 +52,5 @@ export const workOf = async (db: Pick<Database, 'fly'>, sql: Retaining, terms: T
     if (Number(oldest) < cut && Number(oldest) <= upTo.tx) pieces.push({ kind: table === 'lowtide_log' ? 'events' : 'outbox', below: cut, of: [channel!, partition!, upTo.tx, upTo.n] })
   }
   if (terms.after.failed !== undefined) pieces.push({ kind: 'failed', below: undefined, of: [terms.after.failed] })
-  return { pieces: pieces.toSorted((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind)), held: [...held].filter(consumer => marks!.rows.some(([name]) => name === consumer)).toSorted() }
+  return { pieces: pieces.toSorted((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind)), held: [...held].filter(consumer => marks!.rows.some(([name]) => name === consumer)).toSorted(), blind: unread?.blind }
 }

@@ -2,8 +2,8 @@ import type { Plan } from '@lowtide/core'
 import type { Terms } from '../retention/terms.js'
 
 export type Right = 'select' | 'insert' | 'update' | 'delete'
-/** `both`: the role of the app, in a process that carries what leaves as well. */
-export type Role = 'app' | 'relay' | 'both'
+/** `both`: the role of the app, in a process that carries what leaves as well; `copy`: in one of a replica. */
+export type Role = 'app' | 'relay' | 'both' | 'copy'
 const carries = (consumers: Plan['consumers']): boolean => consumers.some(({ outbox }) => outbox === true)
 /** A process of relays alone needs no more than `relay` may. */
 export const roleOf = ({ consumers }: Pick<Plan, 'consumers'>): Role => !carries(consumers) ? 'app' : consumers.every(({ outbox }) => outbox === true) ? 'relay' : 'both'
@@ -27,8 +27,10 @@ export const ofRetention = ({ every, after, events }: Terms, someEvents: boolean
 }
 /** What a relay does besides in a process that runs handlers too: what is out is removed. */
 export const ofCarrying = ({ everywhere }: Pick<Plan, 'everywhere'>): Grants => carries(everywhere) ? { lowtide_outbox: ['delete'] } : {}
+/** What the app of a replica does besides: it notes whose log it reads, before it reads. */
+export const ofCopying: Grants = { lowtide_sources: ['select', 'insert', 'update'] }
 /** In this order. */
 export const joined = (...rights: readonly (readonly Right[] | undefined)[]): readonly Right[] => all.filter(right => rights.some(some => some?.includes(right)))
 export const complete = all
 /** What a start asks for. */
-export const neededBy = (role: Role): Grants => role === 'relay' ? ofRelay : role === 'app' ? ofApp : { ...ofApp, lowtide_outbox: joined(ofApp['lowtide_outbox'], ofRelay['lowtide_outbox']) }
+export const neededBy = (role: Role): Grants => role === 'relay' ? ofRelay : role === 'app' ? ofApp : role === 'copy' ? { ...ofApp, ...ofCopying } : { ...ofApp, lowtide_outbox: joined(ofApp['lowtide_outbox'], ofRelay['lowtide_outbox']) }

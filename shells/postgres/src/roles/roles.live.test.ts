@@ -1,5 +1,5 @@
 // time limit: 120 s
-import { accept, channel, command, commandHandler, event, projector, table, text } from '@lowtide/core'
+import { accept, channel, command, commandHandler, event, optional, projector, table, text } from '@lowtide/core'
 import { type NotHandled, deployment, planOf, relayed, start, system } from '@lowtide/run'
 import { left, right, within } from '@lowtide/testing'
 import { randomBytes } from 'node:crypto'
@@ -155,6 +155,68 @@ test('the SQL is the same each time, names no password, and takes over a schema 
   await running.close()
   for (const [given, found] of [[['app=x', 'relay=x'], 'expected three names'], [['app='], 'expected names of 1 to 63 bytes']] as const) assert.match((await left(verb('roles', ...given))).failure, found)
   assert.match((await left(verb('roles', 'prefx=a'))).failure, 'expected the flags apply, prefix, migrator, app, relay, found prefx=a')
+}))
+
+const customers = table('customers', { columns: { id: text, city: optional(text) }, key: 'id' }), indexed = table('customers', { columns: { id: text, city: optional(text) }, key: 'id', indexes: ['city'] })
+const Join = command('Join', { channel: orders, key: d => d.id, schema: data }), Joined = event('Joined', { channel: channel('joined', { external: true }), key: d => d.id, schema: data })
+const joining = (uses: typeof customers | typeof indexed) => commandHandler({ meta: { name: 'join', in: Join, out: [Joined], uses: [uses] }, operate: (_ctx, { data }) => accept(Joined(data)), write: { Joined: ({ data }) => [uses.insert({ id: data.id, city: 'Rome' })] } })
+/** As an application has it for years, and what it does with it: each of these is tried as its role. */
+const theirs = `create table shop.customers (id text collate "C" primary key, city text collate "C", note text, n serial); insert into shop.customers values ('c1', 'Rome', 'of old');
+  create table shop.orders (id int generated always as identity, customer text collate "C" references shop.customers); create table shop.secrets (word text); create table shop.audit (id text); create view shop.romans as select id from shop.customers where city = 'Rome';
+  create type shop.mood as enum ('good'); create function shop.audited() returns trigger language plpgsql set search_path = shop as $$ begin insert into audit values (new.id); return new; end $$;
+  create trigger audited after insert on shop.customers for each row execute function shop.audited()`
+const deeds = (other: string): readonly string[] => [
+  'select from shop.customers', `insert into shop.customers (id) values ('c2')`, `update shop.customers set city = 'Oslo', note = 'new'`, 'delete from shop.customers', 'truncate shop.customers cascade', `insert into shop.orders (customer) values ('c1')`, `select nextval('shop.customers_n_seq')`, 'select from shop.romans',
+  'alter table shop.customers add column street text', 'alter table shop.customers drop column note', `alter table shop.customers alter column city set default 'Rome'`, 'alter table shop.customers rename column note to notes', 'alter table shop.customers rename to clients', 'alter table shop.customers add check (n > 0)', 'create index on shop.customers (note)', 'drop table shop.orders', 'drop table shop.customers cascade',
+  'create table shop.more (id text)', 'create view shop.all_of_them as select * from shop.customers', 'drop view shop.romans', `alter type shop.mood rename value 'good' to 'fine'`, 'drop trigger audited on shop.customers', `create trigger again after update on shop.customers for each row execute function shop.audited()`, 'alter table shop.customers enable row level security', 'lock table shop.customers', 'analyze shop.customers',
+  `grant select on shop.customers to ${other}`, `grant usage on schema shop to ${other}`, `grant select on all tables in schema shop to ${other}`, `alter default privileges in schema shop grant select on tables to ${other}`, `comment on schema shop is 'ours'`, 'drop schema shop cascade',
+  `do $$ declare r record; begin for r in select c.oid::regclass::text as name from pg_class c where c.relnamespace = 'shop'::regnamespace and c.relkind in ('r', 'v', 'S') loop execute 'select * from ' || r.name || ' limit 1'; end loop; end $$`, // as pg_dump does
+]
+/** How a database comes to both of them; each ends with Lowtide migrated and the roles made. `printed`: a DBA runs what the verb has printed. */
+type Verb = (url: string, name: string, ...flags: string[]) => Promise<string>
+const ways: { readonly [way: string]: (place: Roles, legacy: string, verb: Verb, look: () => Promise<void>) => Promise<void> } = {
+  'roles before the first migration': async ({ url, as, migrator, prefix }, _legacy, verb, look) => {
+    await verb(url, 'roles', `prefix=${prefix}`, 'apply')
+    await look()
+    await verb(as(encodeURIComponent(migrator)), 'migrate', 'adopt')
+    await look()
+    await verb(url, 'roles', `prefix=${prefix}`, 'apply')
+  },
+  'a superuser has migrated, and runs what was printed': async ({ url, sql, prefix }, _legacy, verb) => {
+    await verb(url, 'migrate')
+    for (let time = 0; time < 2; time++) await sql(await verb(url, 'roles', `prefix=${prefix}`))
+  },
+  'the application itself has migrated': async ({ url, as, prefix }, legacy, verb, look) => {
+    await verb(as(legacy), 'migrate')
+    await look()
+    await verb(url, 'roles', `prefix=${prefix}`, 'apply')
+  },
+}
+for (const [way, make] of Object.entries(ways)) test(`whoever made the tables that are shared can do with them all that it could before: ${way}`, inRoles(async place => {
+  const { app, relay, migrator, prefix } = place, legacy = `legacy_${randomBytes(5).toString('hex')}`, other = `${legacy}_reporting`
+  await place.sql(`create role ${legacy} login; create role ${other}; create schema shop authorization ${legacy}; set role ${legacy}; ${theirs}; reset role`)
+  const of = (url: string, join = joining(customers)) => deployment({ name: 'shop', functions: [{ join }], shell: postgres({ url, schema: 'shop', connections: 2 }), processes: { all: [join] }, options: { partitions: 2 } })
+  const verbOf = (join = joining(customers)): Verb => async (url, name, ...flags) => { const d = of(url, join); return (await right(d.shell.verbs!.find(verb => verb.name === name)!.run(planOf(d, system), new Set(flags)))).text }
+  const look = async (): Promise<void> => { const not: string[] = []; for (const deed of deeds(other)) { const how = await tried(place, legacy, deed); if (how !== 'done') not.push(`${how}: ${deed}`) } assert.equal(not, []) }, verb = verbOf()
+  try {
+    await look()
+    await make(place, legacy, verb, look)
+    await look()
+    const text = await verb(place.url, 'roles', `prefix=${prefix}`, 'apply')
+    await look()
+    assert.is((await place.sql(`select tableowner from pg_tables where schemaname = 'shop' and tablename = 'customers'`))[0]!['tableowner'], legacy)
+    for (const never of ['create table shop.mine (x int)', 'drop table shop.customers cascade', 'alter table shop.customers add x int', 'truncate shop.customers cascade', 'select from shop.secrets', 'delete from shop.lowtide_log', 'select from shop.orders']) for (const role of [app, relay]) assert.is(await tried(place, role, never), '42501', `${role}: ${never}`)
+    const [{ version }] = await place.sql(`select current_setting('server_version_num')::int as version`) as [{ version: number }]
+    for (const never of ['create role mine', 'create schema mine', ...version >= 160_000 ? [`set role ${legacy}`] : []]) assert.is(await tried(place, migrator, never), '42501', never)
+    assert.match(text, `Triggers of 'customers' run shop.audited() as whoever writes: grant what they touch to '${app}' too`)
+    await place.sql(`set role ${legacy}; grant insert on shop.audit to "${app}"; alter table shop.customers add column quarter text; reset role`)
+    await verbOf(joining(indexed))(place.as(encodeURIComponent(migrator)), 'migrate')
+    await look()
+    const running = await start(of(place.as(encodeURIComponent(app)), joining(indexed)), system)
+    try { await right<NotHandled, unknown>(running.send(Join({ id: 'c3' }))) } finally { await running.close() }
+    assert.equal(await place.sql(`select id, n > 1 as counted, lowtide_version > 0 as ours from shop.customers where id = 'c3'`), [{ id: 'c3', counted: true, ours: true }])
+    assert.match((await left((d => d.shell.verbs!.find(({ name }) => name === 'roles')!.run(planOf(d, system), new Set([`prefix=${prefix}`, `app=${legacy}`])))(of(place.url)))).failure, `expected a role of its own, found '${legacy}', which owns the schema 'shop', in which others have theirs`)
+  } finally { for (const role of [app, relay, migrator, other, legacy]) await place.sql(`do $$ begin if exists (select from pg_roles where rolname = '${role}') then drop owned by "${role}" cascade; drop role "${role}"; end if; end $$`) }
 }))
 
 test.run()

@@ -77,6 +77,12 @@ create table :schema.lowtide_starts (tx bigint primary key, server text collate 
 
 -- Of a consumer that reads the log of another service: its place with a print of the message there, and the newest start that was noted when it was read.
 alter table :schema.lowtide_consumers add column print text collate "C", add column start text collate "C";
+` }, {
+  number: 6, name: 'whose log a replica has read', sql: `
+-- Of each consumer that reads the log of another service: which log its checkpoints stand in. A table of its own, since the role of the app writes it, and must not write what
+-- stands in lowtide_meta. The notes of older versions stay there, for their processes that still run.
+create table :schema.lowtide_sources (consumer text collate "C" primary key, identity text collate "C" not null);
+insert into :schema.lowtide_sources (consumer, identity) select substr(key, length('source of ') + 1), value from :schema.lowtide_meta where key like 'source of %';
 ` }]
 /** The newest that this version knows. */
 export const newest = Math.max(...system.map(({ number }) => number))

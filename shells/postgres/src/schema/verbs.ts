@@ -45,4 +45,4 @@ const telling = (access: Access, retention: RetentionOptions, from: Access | und
   }),
 })
 /** What an operator can do with the deployment's database. `from`: where the log is that it reads, if that is another. */
-export const verbs = (access: Access, retention: RetentionOptions = {}, from?: Access): readonly Verb[] => [migrating(access), telling(access, retention, from), ...outboxVerbs(access, using), retaining(access, retention, using, from), roles(access, retention, using)].map(known)
+export const verbs = (access: Access, retention: RetentionOptions = {}, from?: Access): readonly Verb[] => [migrating(access), telling(access, retention, from), ...outboxVerbs(access, using), retaining(access, retention, using, from), roles(access, retention, using, from)].map(known)

@@ -48,6 +48,5 @@ export const sweep = (schema: string): string => `do $do$ declare r record; begi
     where n.nspname = ${literal(schema)} and c.relkind = 'r' and c.relname like ${literal(`${prefix.replaceAll('_', '\\_')}%`)}
   loop if r.lock is not null and pg_try_advisory_xact_lock(r.lock) then execute 'drop table ' || r.name; end if; end loop; end $do$`
 /** Notes whose log it is that a consumer's checkpoints stand in, where that is another database. */
-export const sourceKey = (consumer: string): string => `source of ${consumer}`
 export const belongs = (schema: string, consumer: string, identity: string): string =>
-  `insert into ${schema}.lowtide_meta (key, value) values (${literal(sourceKey(consumer))}, ${literal(identity)}) on conflict (key) do update set value = excluded.value`
+  `insert into ${schema}.lowtide_sources (consumer, identity) values (${literal(consumer)}, ${literal(identity)}) on conflict (consumer) do update set identity = excluded.identity`
