@@ -22,6 +22,7 @@ test('a server of the tests is a temporary one, with databases that know nothing
     assert.is(await count(), 2)
     for (const database of [a, b, a]) await database.drop()
     assert.is(await count(), 0)
+    assert.equal(await rows(server.url, "select current_setting('fsync') as fsync, current_setting('synchronous_commit') as commits"), [{ fsync: 'off', commits: 'on' }])
   } finally { await server.stop() }
 })
 
