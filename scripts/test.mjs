@@ -79,6 +79,7 @@ const runOne = async path => {
 
 const main = async filters => {
   await build()
+  const { guarded } = await import('../components/servers/dist/guarded.js')
   const chosen = testFiles().filter(path => filters.length === 0 || filters.some(filter => path.includes(filter)))
   if (chosen.length === 0) throw new Error(`no test file has ${filters.map(f => `'${f}'`).join(' or ')} in its path`)
 
@@ -91,7 +92,10 @@ const main = async filters => {
       for (const key of Object.keys(sum)) sum[key] += result[key]
     }
   }
+  const shared = await guarded('lowtide-test') // a folder that goes with this process, also when that is killed
+  process.env.LOWTIDE_TEST_TEMPLATE = shared.folder
   await Promise.all([...Array.from({ length: atOnce }, () => worker(working)), worker(waiting)])
+  await shared.end()
 
   const forbidden = Boolean(process.env.CI) && sum.skipped > 0
   if (forbidden) console.log('CI is set: a skipped test counts as a failure of the run')
