@@ -20,7 +20,7 @@ const runnable = path => join(root, path.replace('/src/', '/dist/').replace(/\.t
 const said = (path, pattern) => pattern.exec(readFileSync(join(root, path), 'utf8'))
 /** Seconds; a file that needs more says so: `// time limit: 300 s`. */
 const limitOf = path => Number(said(path, /^\/\/ time limit: (\d+) s$/m)?.[1] ?? usualLimit)
-/** Takes less than a quarter of a core, as it waits for limits to be over (`// mostly waits`): such files run beside the others, one at a time. */
+/** Takes less than half of a core, as it waits for limits to be over (`// mostly waits`): such files run beside the others, one at a time. */
 const waits = path => said(path, /^\/\/ mostly waits$/m) !== null
 
 const running = new Set()
