@@ -16,8 +16,12 @@ const testFiles = () => [
 
 const runnable = path => join(root, path.replace('/src/', '/dist/').replace(/\.ts$/, '.js'))
 
-/** Seconds; a file that needs more says so in a line of its own: `// time limit: 300 s`. */
-const limitOf = path => Number(/^\/\/ time limit: (\d+) s$/m.exec(readFileSync(join(root, path), 'utf8'))?.[1] ?? usualLimit)
+/** What a file says of itself, each in a line of its own. */
+const said = (path, pattern) => pattern.exec(readFileSync(join(root, path), 'utf8'))
+/** Seconds; a file that needs more says so: `// time limit: 300 s`. */
+const limitOf = path => Number(said(path, /^\/\/ time limit: (\d+) s$/m)?.[1] ?? usualLimit)
+/** Takes less than half of a core, as it waits for limits to be over (`// mostly waits`): such files run beside the others, one at a time. */
+const waits = path => said(path, /^\/\/ mostly waits$/m) !== null
 
 const running = new Set()
 
@@ -75,18 +79,23 @@ const runOne = async path => {
 
 const main = async filters => {
   await build()
+  const { guarded } = await import('../components/servers/dist/guarded.js')
   const chosen = testFiles().filter(path => filters.length === 0 || filters.some(filter => path.includes(filter)))
   if (chosen.length === 0) throw new Error(`no test file has ${filters.map(f => `'${f}'`).join(' or ')} in its path`)
 
-  const queue = chosen.toSorted((a, b) => limitOf(b) - limitOf(a)) // the long ones first: else one of them is left alone at the end
+  const sorted = chosen.toSorted((a, b) => limitOf(b) - limitOf(a)) // the long ones first: else one of them is left alone at the end
+  const working = sorted.filter(path => !waits(path)), waiting = sorted.filter(waits)
   const sum = { passed: 0, failed: 0, skipped: 0 }
-  const worker = async () => {
+  const worker = async queue => {
     for (let path = queue.shift(); path; path = queue.shift()) {
       const result = await runOne(path)
       for (const key of Object.keys(sum)) sum[key] += result[key]
     }
   }
-  await Promise.all(Array.from({ length: atOnce }, worker))
+  const shared = await guarded('lowtide-test') // a folder that goes with this process, also when that is killed
+  process.env.LOWTIDE_TEST_TEMPLATE = shared.folder
+  await Promise.all([...Array.from({ length: atOnce }, () => worker(working)), worker(waiting)])
+  await shared.end()
 
   const forbidden = Boolean(process.env.CI) && sum.skipped > 0
   if (forbidden) console.log('CI is set: a skipped test counts as a failure of the run')

@@ -1,72 +1,67 @@
-import { type ChildProcess, fork } from 'node:child_process'
 import { system } from '@lowtide/run'
 import { chance, real } from './clock.js'
 import { launch } from './instance.js'
 import type { Site } from './local.js'
+import { pool } from './pool.js'
 import { type Frame, remote } from './remote.js'
 import type { Instance, Make, Outside, Start, World } from './world.js'
 
 /** What a world of processes runs on. `given` is JSON, for the shell that `serve` makes in each of them. */
 export interface Ground extends Pick<World, 'guarantees' | 'inspect' | 'bench' | 'restart' | 'close'> { readonly given: unknown }
 
-/** The process of an instance: a script of its own calls this, and `processes` starts it. */
+const never = new Promise<never>(() => {})
+/** What keeps this process alive, a moment from now: sockets, pipes, timers. */
+const held = (): Promise<string> => new Promise(resolve => {
+  setTimeout(() => setImmediate(() => resolve(process.getActiveResourcesInfo().filter(of => of !== 'Immediate' && of !== 'CloseReq').toSorted().join(' '))), 2)
+})
+
+/** The process of an instance: a script of its own calls this, and `processes` starts it, and what ended in good order again, for another world. */
 export const serve = (site: (given: never) => Pick<Site, 'join'>): void => {
-  let started: Awaited<ReturnType<typeof launch>> | undefined
+  let started: Awaited<ReturnType<typeof launch>> | undefined, nth = 0
+  const before = held()
   const parent = remote(frame => { process.send?.(frame) }, {
     start: async (start: Start, given: never): Promise<void> => {
-      const outside = { ask: (...args: unknown[]) => parent.call('ask', ...args), effect: (...args: unknown[]) => parent.call('effect', ...args) } as Outside
+      await before
+      const own = ++nth
+      const asking = (call: string) => (...args: unknown[]) => own === nth ? parent.call(call, ...args) : never // nobody is there any more for an instance that has ended
+      const outside = { ask: asking('ask'), effect: asking('effect') } as Outside
       const runtime = { ...system, random: chance(start.seed), log: () => {} }
       started = await launch(start, { shell: site(given).join(), outside, runtime, die: () => process.kill(process.pid, 'SIGKILL') })
     },
     call: (operation: string, args: readonly unknown[]) => started!.call(operation, args),
     close: () => started!.close(),
+    /** Answers when nothing is left of the instance: no socket, no timer. Where something stays, it never does. */
+    end: async (): Promise<void> => {
+      await started!.close()
+      nth++
+      started = undefined
+      for (const alone = await before; await held() !== alone;);
+    },
   })
   process.on('message', frame => parent.hear(frame as Frame))
   process.on('disconnect', () => process.exit())
 }
 
-const ended = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
-const end = (child: ChildProcess): Promise<void> => ended(child) ? Promise.resolve() : new Promise(resolve => { child.once('exit', () => resolve()); child.kill('SIGKILL') })
-
-/** Processes that wait to be instances: one loads its modules while the test before goes on. They end with this process. */
-const ready = (script: URL, args: readonly string[]) => {
-  let spare: ChildProcess | undefined
-  const made = (): ChildProcess => {
-    const child = fork(script, [...args], { stdio: 'inherit' })
-    child.on('error', () => {}) // what is sent to one that dies is never heard
-    child.unref()
-    child.channel?.unref()
-    return child
-  }
-  return (): ChildProcess => {
-    const child = spare !== undefined && !ended(spare) ? spare : made()
-    spare = made()
-    child.ref()
-    child.channel?.ref()
-    return child
-  }
-}
-
 /** A world whose instances are processes: they are killed, stopped and continued, and time is real. */
 export const processes = (script: URL, open: (o: { readonly partitions: number }) => Promise<Ground>, args: readonly string[] = []): Make => {
-  const next = ready(script, args)
+  const take = pool(script, args)
   return async o => {
-    const ground = await open(o), children = new Set<ChildProcess>()
+    const ground = await open(o), ends: (() => Promise<void>)[] = []
     return {
       ...ground, clock: real,
       start: async (start, outside): Promise<Instance> => {
-        const child = next(), there = remote(frame => { if (child.connected) child.send(frame) }, { ask: outside.ask, effect: outside.effect })
-        children.add(child)
-        child.on('message', frame => there.hear(frame as Frame))
-        await Promise.race([there.call('start', start, ground.given), new Promise(resolve => { child.once('exit', resolve) })])
+        const p = take(outside)
+        let fit = false
+        ends.push(() => fit ? p.leave() : p.kill())
+        await Promise.race([p.call('start', start, ground.given).then(() => { fit = true }), p.gone])
         return {
-          call: (operation, args) => there.call('call', operation, args),
-          crash: () => end(child), pause: async () => { child.kill('SIGSTOP') }, resume: async () => { child.kill('SIGCONT') },
-          close: async () => { await there.call('close') }, crashed: () => ended(child),
+          call: (operation, args) => p.call('call', operation, args),
+          crash: p.kill, pause: async () => { fit = false; p.signal('SIGSTOP') }, resume: async () => { fit = true; p.signal('SIGCONT') },
+          close: async () => { await p.call('close') }, crashed: p.ended,
         }
       },
       close: async () => {
-        await Promise.all([...children].map(end))
+        await Promise.all(ends.map(end => end()))
         await ground.close()
       },
     }

@@ -82,7 +82,6 @@ export const trial = async (setting: Setting) => {
     cases: (n: number): number => Math.max(1, Math.ceil(n * effort)),
     close: async (): Promise<void> => {
       for (const o of others) await o.close()
-      for (const n of nodes) if (!n.crashed()) await n.crash()
       await world.close()
     },
   }

@@ -71,6 +71,7 @@ export interface World {
   bench(tables: readonly AnyTable[]): Promise<Bench>
   /** Ends what the instances run on, and starts it again: the server, the broker. Absent where that is this process. */
   restart?(): Promise<void>
+  /** Ends its instances, in whatever state they are, and what they ran on. */
   close(): Promise<void>
 }
 /** A fresh world. `partitions`: of each channel. */

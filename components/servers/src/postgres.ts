@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { accountFor, give, mustEnter } from './account.js'
+import { type Account, accountFor, give, mustEnter } from './account.js'
 import { binariesFor, placeBinaries } from './binaries.js'
 import { codeOf, fault, messageOf } from './fault.js'
 import { type Guard, guarded } from './guarded.js'
@@ -41,11 +41,16 @@ export type Postgres = Server & {
  * @example
  * const server = await postgres({ folder: '.lowtide/postgres' })
  */
-export const postgres = async (options: PostgresOptions = {}): Promise<Postgres> => {
+export const postgres = (options: PostgresOptions = {}): Promise<Postgres> => started(options, make => make)
+
+/** What initdb does, or something in its place. */
+type Making = (make: (draft: string) => Promise<void>, account: Account) => (draft: string) => Promise<void>
+/** The same, with the data made in another way. */
+export const started = async (options: PostgresOptions, making: Making): Promise<Postgres> => {
   const args = settingArgs(options.settings ?? {}), binaries = binariesFor()
   checkPort(options.port)
   const guard = await guarded('lowtide-postgres')
-  try { return await open(options, args, binaries, guard) } catch (error) {
+  try { return await open(options, args, binaries, guard, making) } catch (error) {
     await guard.end()
     // Errors of the file system name a path, but not what it is for.
     throw codeOf(error) === undefined ? error
@@ -53,7 +58,7 @@ export const postgres = async (options: PostgresOptions = {}): Promise<Postgres>
   }
 }
 
-const open = async (options: PostgresOptions, args: readonly string[], { native, major }: ReturnType<typeof binariesFor>, guard: Guard): Promise<Postgres> => {
+const open = async (options: PostgresOptions, args: readonly string[], { native, major }: ReturnType<typeof binariesFor>, guard: Guard, making: Making): Promise<Postgres> => {
   const durable = options.folder !== undefined
   const site = siteIn(resolve(options.folder ?? guard.folder)), log = resolve(options.log ?? site.log)
   const account = await accountFor(site.folder), programs = join(guard.folder, 'native')
@@ -66,7 +71,7 @@ const open = async (options: PostgresOptions, args: readonly string[], { native,
   if (busy) throw busy
   const secret = durable || options.password !== undefined
   if (secret) await keepPassword(site, options.password, account)
-  await initialise(site, account, guard.pid, draft => initdb({ guard, programs, log, account, draft, durable, password: secret ? site.password : undefined }))
+  await initialise(site, account, guard.pid, making(draft => initdb({ guard, programs, log, account, draft, durable, password: secret ? site.password : undefined }), account))
   checkVersion(site, major)
 
   const launch = launcher({ guard, programs, args, log, account, site })

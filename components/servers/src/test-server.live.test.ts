@@ -1,10 +1,12 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { refused, rows, value } from './fixture.js'
+import { folders, refused, rows, value } from './fixture.js'
 import { freshDatabase, postgres, testServer } from './index.js'
+import { started } from './postgres.js'
+import { templated } from './template.js'
 
 const test = suite('what tests share')
-const variable = 'TEST_DATABASE_URL', before = process.env[variable]
+const variable = 'TEST_DATABASE_URL', before = process.env[variable], template = 'LOWTIDE_TEST_TEMPLATE', { make, remove } = folders()
 test.after.each(() => {
   if (before === undefined) delete process.env[variable]
   else process.env[variable] = before
@@ -22,7 +24,26 @@ test('a server of the tests is a temporary one, with databases that know nothing
     assert.is(await count(), 2)
     for (const database of [a, b, a]) await database.drop()
     assert.is(await count(), 0)
+    assert.equal(await rows(server.url, "select current_setting('fsync') as fsync, current_setting('synchronous_commit') as commits"), [{ fsync: 'off', commits: 'on' }])
   } finally { await server.stop() }
+})
+
+test('servers of one run copy what initdb made for the first; the second of one process has its own', async () => {
+  delete process.env[variable]
+  const given = process.env[template], identity = (url: string) => value(url, 'select system_identifier::text from pg_control_system()')
+  process.env[template] = make()
+  const servers = [await started({}, templated), await started({}, templated), await testServer()] as const
+  try {
+    const [first, second, own] = await Promise.all(servers.map(s => identity(s.url)))
+    assert.is(first, second)
+    assert.is.not(first, own)
+    await Promise.all(servers.map(s => rows(s.url, 'create table only_here (id int)')))
+  } finally {
+    await Promise.all(servers.map(s => s.stop()))
+    remove()
+    if (given === undefined) delete process.env[template]
+    else process.env[template] = given
+  }
 })
 
 test('the server of TEST_DATABASE_URL is used, and not stopped', async () => {

@@ -1,3 +1,4 @@
+// mostly waits
 // time limit: 120 s
 import { command, channel, event, accept, commandHandler, defaults, projector, table, text } from '@lowtide/core'
 import { type NotHandled, deployment, planOf, start, system } from '@lowtide/run'

@@ -1,3 +1,4 @@
+// mostly waits
 import { table, text } from '@lowtide/core'
 import { system } from '@lowtide/run'
 import { left, right } from '@lowtide/testing'

@@ -1,3 +1,4 @@
+// mostly waits
 import { type Check, type Parked, type TableLookup, type Unit, type Write, accept, channel, command, commandHandler, event, int, keyOf, reject, table, text, uuid } from '@lowtide/core'
 import { deployment, run, system } from '@lowtide/run'
 import { left, right, until } from '@lowtide/testing'
