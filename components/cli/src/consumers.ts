@@ -34,6 +34,7 @@ const reset: Command = {
     to: { value: 'position', about: "'start', 'end' (what is sent from now on), or a position of the log, such as 1234.0" },
     dry: { about: 'only tells over how many messages it would go' },
     force: { about: 'also while a process runs it: what that has in hand is not written, and it goes on from there' },
+    partial: { about: 'also where events were removed for their age: only what is left comes again' },
     yes: { about: 'do not ask' },
   },
   run: async ({ deployment, plan, ids: [name], flags, terminal, signal }) => {
@@ -44,7 +45,7 @@ const reset: Command = {
     const consumer = planOf(deployment, plan.runtime, [handler]).consumers.find(c => c.name === handler.name)!
     return overStore(deployment.shell, plan, signal, async (store): Promise<Report> => {
       if (store.reset === undefined) throw usage(`'consumers reset': the shell '${deployment.shell.name}' cannot do this from outside of its processes`)
-      const how = { back: handler.kind === 'projector', force: flags.has('force') }, looked = await store.reset(consumer, to, { ...how, dry: true })()
+      const how = { back: handler.kind === 'projector', force: flags.has('force'), partial: flags.has('partial') }, looked = await store.reset(consumer, to, { ...how, dry: true })()
       if (E.isLeft(looked)) throw failed(looked.left)
       const lines = (moved: typeof looked.right): string => columns([['channel', 'partition', 'from', 'to', 'messages'], ...moved.map(m => [m.channel, m.partition, m.from, m.position, String(m.messages)])], terminal.width)
       if (dry) return { text: lines(looked.right), data: { handler: handler.name, dry, partitions: looked.right } }

@@ -11,10 +11,11 @@ export const server = `pg_postmaster_start_time()::text`
 const shiftedBy = (shift: number) => (xid: string): string => `(${xid}::text::bigint + ${shift})`
 /** The newest start that is noted, as a checkpoint keeps it: where another has written since, its id is above all that can be read now. */
 export const newestStart = (starts: string): string => `(select concat(s.tx, ' ', s.server) from ${starts} s order by s.tx desc limit 1)`
-/** `found`: what stands behind a cursor `u` and below `now.low`. `starts`: the table of these, where the newest is wanted. */
-export const readingBy = (shift: number, starts?: string) => (found: string): Statement => statement(`with now as materialized (select ${shiftedBy(shift)('pg_snapshot_xmin(pg_current_snapshot())')} as low, ${server} as server)
-    select u.i, case when u.i = 1 then now.low end, l.tx, l.n, l.message, case when u.i = 1 then now.server end${starts === undefined ? '' : `, case when u.i = 1 then ${newestStart(starts)} end`}
-    from now cross join unnest($1::text[], $2::smallint[], $3::bigint[], $4::int[]) with ordinality u(channel, partition, tx, n, i)
+/** `found`: what stands behind a cursor `u` and below `now.low`. `starts`: the table of these, where the newest is wanted; `removed`: that of what was removed, where it is wanted whether something behind the cursor was. */
+export const readingBy = (shift: number, starts?: string, removed?: string) => (found: string): Statement => statement(`with now as materialized (select ${shiftedBy(shift)('pg_snapshot_xmin(pg_current_snapshot())')} as low, ${server} as server)
+    select u.i, case when u.i = 1 then now.low end, l.tx, l.n, l.message, case when u.i = 1 then now.server end${starts === undefined && removed === undefined ? '' : `, ${starts === undefined ? 'null::text' : `case when u.i = 1 then ${newestStart(starts)} end`}${removed === undefined ? '' : ', case when (m.tx, m.n) > (u.tx, u.n) then 1 end'}`}
+    from now cross join unnest($1::text[], $2::smallint[], $3::bigint[], $4::int[]) with ordinality u(channel, partition, tx, n, i)${removed === undefined ? '' : `
+    left join ${removed} m on m.channel = u.channel and m.partition = u.partition`}
     left join lateral (${found}) l on true
     order by u.i, l.tx, l.n`)
 /**
@@ -26,8 +27,9 @@ export const readingBy = (shift: number, starts?: string) => (found: string): St
  *
  * `shift` is a number of this database, added to each transaction's id. */
 export interface Log { append(rows: readonly { readonly channel: string; readonly partition: number; readonly text: string }[]): Step; readonly read: Statement; readonly measured: Statement; readonly present: Statement }
-export const logOf = (db: Pick<Database, 'at'>, shift: number, starts = false): Log => {
-  const log = db.at('lowtide_log'), shifted = shiftedBy(shift), reading = readingBy(shift, starts ? db.at('lowtide_starts') : undefined)
+/** `told`: what of another service's log can be seen. */
+export const logOf = (db: Pick<Database, 'at'>, shift: number, told: { readonly starts: boolean; readonly removed: boolean } = { starts: false, removed: false }): Log => {
+  const log = db.at('lowtide_log'), shifted = shiftedBy(shift), reading = readingBy(shift, told.starts ? db.at('lowtide_starts') : undefined, told.removed ? db.at('lowtide_removed') : undefined)
   /** Answers the transaction's id. A message's number is its place in the arrays, behind `published`. */
   const append = statement(`with written as (
     insert into ${log} (channel, partition, tx, n, message)

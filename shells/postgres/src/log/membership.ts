@@ -31,7 +31,7 @@ const differs = (a: readonly Reads[], b: readonly Reads[]): boolean => JSON.stri
 /** Renewals in the time of a lease. */
 const renewals = 3
 /** Nothing where the log says already, once an outage, what broke. */
-const whys: { readonly [how in Moved]: string | undefined } = { lower: 'the server counts transactions from a lower one than before', another: 'another server answers, or this one was started again', unknown: undefined }
+const whys: { readonly [how in Moved]: string | undefined } = { lower: 'the server counts transactions from a lower one than before', another: 'another server answers, or this one was started again', unknown: undefined, missed: 'the log lacks what was not read yet' }
 
 export const membership = ({ ownership, newsroom, runtime, options, partitions, begin, end }: Given): Membership => {
   const members = new Map<string, Reader>(), held = new Map<string, Held>(), settled = new Set<() => void>(), trouble = outage(runtime, options, 'renew the lease')

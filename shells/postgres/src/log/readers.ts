@@ -10,9 +10,9 @@ import type { Found, Reading } from './reading.js'
 /**
  * How a server can be another than before: it counts transactions from a lower one; it says so itself; or nobody knows, for a connection broke, or none
  * could be had. After a failover to a copy that lagged, ids of what was lost are given out again: below a cursor that is only in memory a message may
- * stand that was never read, also where the server has counted further meanwhile.
+ * stand that was never read, also where the server has counted further meanwhile. `missed`: it is the same, and has removed what was not read here.
  */
-export type Moved = 'lower' | 'another' | 'unknown'
+export type Moved = 'lower' | 'another' | 'unknown' | 'missed'
 interface Given {
   readonly db: Pick<Database, 'fly'>; readonly log: Pick<Log, 'read' | 'measured'>; readonly runtime: Runtime; readonly options: Options
   /** Deliveries in a batch, at most. */ readonly limit: number
@@ -74,6 +74,7 @@ export const readers = ({ db, log, runtime, options, limit, started, moved }: Gi
     const low = Number(rows[0]![1]), by = rows[0]![5]!, how: Moved | undefined = low < lowest ? 'lower' : by !== (server ?? by) ? 'another' : undefined
     server = by
     if (how !== undefined) { lowest = low; for (const reading of wanting) reading.look(); moved(how, how === 'another' ? by : undefined); return }
+    if (rows.some(row => row[7] != null)) { for (const reading of wanting) reading.look(); moved('missed'); return } // whoever reads on would never know
     started?.(rows[0]![6] ?? null)
     if (low > lowest) wait = 1
     lowest = low

@@ -15,7 +15,7 @@ import { type Reader, reading } from './reading.js'
 import { room } from './room.js'
 
 /** The log of another service: it is read, and never written. */
-export interface From { readonly db: Pick<Database, 'at' | 'fly' | 'schema'>; readonly shift: number; readonly newsroom: Pick<Newsroom, 'onLog'>; /** For people. */ readonly where: string; /** Whether its starts can be read. */ readonly starts: boolean; started(start: string | null): void; /** The server may be another than it was, or a checkpoint of a log that is gone: asked before the next read. */ moved(): void }
+export interface From { readonly db: Pick<Database, 'at' | 'fly' | 'schema'>; readonly shift: number; readonly newsroom: Pick<Newsroom, 'onLog'>; /** For people. */ readonly where: string; /** What of it can be seen. */ readonly told: { readonly starts: boolean; readonly removed: boolean }; started(start: string | null): void; /** The server may be another than it was, or a checkpoint of a log that is gone: asked before the next read. */ moved(): void }
 export interface TransportGiven {
   readonly db: Database; readonly runtime: Runtime; readonly options: Options; readonly newsroom: Newsroom
   /** For leases alone: behind callers they would run out. Default: `db`. */
@@ -44,7 +44,7 @@ export interface LogTransport extends Transport {
 const sum = (sizes: readonly { readonly readings: number; readonly out: number }[]) => sizes.reduce((a, b) => ({ readings: a.readings + b.readings, out: a.out + b.out }))
 /** Channels on the log: partitions with fenced owners, news as hints, polling underneath. */
 export const transport = ({ db, keeper = db, runtime, options, newsroom, shift, partitions, batch = 500, outbox, from }: TransportGiven): LogTransport => {
-  const source = from?.db ?? db, log = logOf(source, from?.shift ?? shift, from?.starts), intake = room({ db, newsroom, runtime, options }), write = publisher(db, log, partitions, outbox)
+  const source = from?.db ?? db, log = logOf(source, from?.shift ?? shift, from?.told), intake = room({ db, newsroom, runtime, options }), write = publisher(db, log, partitions, outbox)
   const subscriptions = new Set<{ close(): Promise<void>; moved?(how: Moved): void }>()
   const given = { db: source, runtime, options, limit: Math.min(batch, options.buffer), moved: (how: Moved, by?: string): void => {
     from?.moved()

@@ -14,7 +14,7 @@ const server = await testServer()
 test.after(() => server.stop())
 const how = { back: true, force: false, dry: false }
 /** A store as an operator opens it, beside whatever runs. */
-const inDatabase = (run: (place: Place, reset: (to: string, o?: Partial<typeof how>) => ReturnType<NonNullable<Store['reset']>>) => Promise<void>) => inPlace(() => server.url, async place => {
+const inDatabase = (run: (place: Place, reset: (to: string, o?: Partial<typeof how & { readonly partial: boolean }>) => ReturnType<NonNullable<Store['reset']>>) => Promise<void>) => inPlace(() => server.url, async place => {
   const d = deployment({ name: 'sums', functions: [functions], shell: postgres({ url: place.url, connections: 2 }), processes: { all: [add, summing] }, options: { partitions: 4 } }), plan = planOf(d, system)
   const opened = await right(d.shell.open({ ...plan, consumers: [] }))
   try { await run(place, (to, o) => opened.store.reset!(plan.consumers.find(c => c.name === 'summing')!, to, { ...how, ...o })) } finally { await opened.close() }
@@ -93,6 +93,22 @@ test('back is refused for who sends, and while something is parked', inDatabase(
   await worker.kill()
   assert.match((await left(reset('start', { back: false, force: true }))).failure, 'only a projector can go back')
   assert.match((await left(reset('start', { force: true }))).failure, 'expected that nothing of it is parked, found 1 messages')
+}))
+
+test('back behind what retention has removed is refused, unless what is left is enough', inDatabase(async (place, reset) => {
+  await send(place, 1, 2)
+  await place.sql(`insert into lowtide.lowtide_ages (time, tx) values (now() - interval '8 days', pg_current_xact_id()::text::bigint)`)
+  await send(place, 3)
+  const d = deployment({ name: 'sums', functions: [functions], shell: postgres({ url: place.url, connections: 2, retention: { every: false, events: 1_000 } }), processes: { all: [add, summing] }, options: { partitions: 4, dedupWindow: 1_000 } })
+  await right(d.shell.verbs!.find(v => v.name === 'retention run')!.run(planOf(d, system), new Set()))
+  const [left3] = await place.sql(`select count(*)::int as n from lowtide.lowtide_log where channel = 'sum-events'`)
+  assert.equal(left3, { n: 1 })
+  await emptied(place)
+  const { failure } = await left(reset('start'))
+  assert.match(failure, /expected that the log holds all that shall come again, found that retention has removed sum-events\/\d up to \d+\.\d+; to let only what is left come again, add --partial; nothing was changed$/)
+  assert.is((await right(reset('start', { partial: true }))).reduce((sum, m) => sum + m.messages, 0), 1)
+  await place.child('worker')
+  await until('what is left', 20_000, async () => (await place.sql('select from lowtide.entries')).length === 1)
 }))
 
 test.run()

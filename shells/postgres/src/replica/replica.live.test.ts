@@ -1,7 +1,7 @@
 // time limit: 180 s
 import { accept, channel, command, commandHandler, event } from '@lowtide/core'
 import { deployment, planOf, run, system } from '@lowtide/run'
-import { testServer } from '@lowtide/servers'
+import { proxy, testServer } from '@lowtide/servers'
 import { left, right, until } from '@lowtide/testing'
 import * as E from 'fp-ts/lib/Either.js'
 import { suite } from 'uvu'
@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert'
 import pg from 'pg'
 import { z } from 'zod'
 import { type Place, aged, inPlace, projected, removed, retained, writing } from '../rebuild/fixture.js'
+import { partitionOf } from '../log/position.js'
 import { Add } from '../rebuild/functions/fixture.js'
 import { postgres } from '../postgres.js'
 import { type Replica, type Told, deploymentOf, replica, replicaOf, shellOf } from './fixture.js'
@@ -124,6 +125,64 @@ test('keeps the events of its source from retention there while it is rebuilt', 
     await until('its connection to end', 10_000, async () => !await kept())
     assert.is(await removed(place.url), 3)
   } finally { await writer.end() }
+}))
+
+const missed = /expected that the log holds all that 'mirror' has not read yet, behind sum-events\/\d\/\d+\.\d+, found that retention has removed up to \d+\.\d+, so the copy lacks what these events told; .*: lowtide consumers rebuild mirror --partial$/
+/** Of one partition; each makes a row of its own. */
+const keys = Array.from({ length: 50 }, (_, i) => `k${i}`).filter(key => partitionOf(key, 4) === 0).slice(0, 4)
+const having = (...nth: readonly number[]): string => JSON.stringify(nth.map(n => keys[n]!).toSorted().map(key => [key, 1, key]))
+const missing = (what: string, lags: (place: Place, copy: Replica, send: (nth: number) => Promise<unknown>, remove: () => Promise<void>) => Promise<void>) => test(what, beside(async (place, copy) => {
+  const app = await place.app(), send = (nth: number) => right(app.send(Add({ key: keys[nth]!, n: 1, entry: keys[nth]! }), { wait: 'projected' }))
+  await lags(place, copy, send, async () => {
+    await projected(place)
+    await aged(place)
+    assert.is(await removed(place.url), 2)
+  })
+  const operator = await copy.app('front')
+  assert.is(await right(operator.rebuild(mirror, { partial: true })), 1)
+  await operator.close()
+  await copy.child()
+  await send(3)
+  await until('the copy to go on', 20_000, async () => JSON.stringify(await rows(copy, 'copies.mirrors')) === having(2, 3))
+}))
+missing('that was away while its source removed what it had not read is refused, with the command that makes it anew', async (place, copy, send, remove) => {
+  await send(0)
+  const one = await copy.child()
+  await same(place, copy)
+  await one.kill()
+  await send(1)
+  await remove()
+  await send(2)
+  assert.match(await refused(copy.told), missed)
+})
+missing('that falls behind what its source removes stops there, while it runs, and nothing behind the hole is in its rows', async (place, copy, send, remove) => {
+  const lines: string[] = [], way = await proxy(place.url), slow = await replicaOf({ ...copy.told, from: way.url }, undefined, (_level, text) => { lines.push(text) })
+  try {
+    await send(0)
+    await until('the first', 20_000, async () => JSON.stringify(await rows(copy, 'copies.mirrors')) === having(0))
+    const reading = await way.seize(flight => flight.some(({ text }) => text.includes('lowtide_log') && text.includes('lowtide_removed')), 'held')
+    await send(1)
+    await remove()
+    await send(2)
+    reading.release()
+    await until('it to say so', 20_000, () => lines.some(line => missed.test(line)))
+    assert.equal(JSON.stringify(await rows(copy, 'copies.mirrors')), having(0))
+  } finally { await slow.close(); await way.close() }
+})
+
+test('that is new begins behind what its source has removed, says so, and starts again without a fault', beside(async (place, copy) => {
+  const app = await place.app(), lines: string[] = [], began = /^\[postgres\] 'mirror' begins behind what retention has removed from the source: what these events told is not in the copy$/
+  const send = (nth: number) => right(app.send(Add({ key: keys[nth]!, n: 1, entry: keys[nth]! }), { wait: 'projected' }))
+  for (const nth of [0, 1]) await send(nth)
+  await aged(place)
+  assert.is(await removed(place.url), 2)
+  for (const nth of [2, 3]) {
+    const one = await replicaOf(copy.told, undefined, (_level, text) => { lines.push(text) })
+    await send(nth)
+    await until('the copy', 20_000, async () => JSON.stringify(await rows(copy, 'copies.mirrors')) === (nth === 2 ? having(2) : having(2, 3)))
+    await one.close()
+  }
+  assert.equal(lines.filter(line => began.test(line)).length, 1, lines.join('\n'))
 }))
 
 test('of a log with another number of partitions, or none, is refused', beside(async (place, copy) => {

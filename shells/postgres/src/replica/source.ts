@@ -1,6 +1,6 @@
 import type { Failure, Plan } from '@lowtide/core'
 import * as E from 'fp-ts/lib/Either.js'
-import { positionOf, printOf } from '../log/position.js'
+import { compare, positionOf, printOf, start as beginning } from '../log/position.js'
 import { otherPartitions, tooNew } from '../schema/changes.js'
 import { answered, asking, moved } from '../schema/meta.js'
 import { belongs } from '../store/copies.js'
@@ -8,7 +8,7 @@ import { describe, malformed, unreachable } from '../server/connecting.js'
 import { type Access, type Database, database } from '../server/database.js'
 import { failure } from '../server/failure.js'
 import { identifier, statement } from '../server/statement.js'
-import { type Readable, type Standing, type Witnessing, parted, readableOf, witnessing } from './witness.js'
+import { type Readable, type Standing, type Witnessing, parted, readableOf, removedFrom, witnessing } from './witness.js'
 
 /** Another service's log. */
 export interface Source {
@@ -18,11 +18,12 @@ export interface Source {
   /** Which log it is: the server, what is added to its ids, the schema. */
   readonly identity: string
   readonly where: string
-  /** Whether its starts can be read; the newest that was read; what stands at places now. */
-  readonly starts: boolean
+  /** What of it can be seen; the newest start that was read; what stands at places now, and up to where retention has removed. */
+  readonly told: Pick<Readable, 'starts' | 'removed'>
   started(start: string | null): void
   start(): string | null
   readonly witnessed: Witnessing
+  removed(): ReturnType<typeof removedFrom>
   moved(): void
 }
 type Wanted = Pick<Plan, 'consumers' | 'options' | 'runtime'>
@@ -45,16 +46,30 @@ const astray = async (db: Database, source: Database, names: readonly string[], 
   const own = identifier(db.schema), again = (consumer: string): string => `the source was restored from a backup, or lost its last transactions in a failover, so the copy may hold what is no longer so; make it anew: lowtide consumers rebuild ${consumer}`
   const [known, rows] = await db.fly([
     { statement: statement(`select consumer, identity from ${own}.lowtide_sources where consumer = any($1::text[])`), params: [names] },
-    { statement: statement(`select consumer, channel, partition, tx, n, print, start from ${own}.lowtide_consumers where consumer = any($1::text[]) and tx > 0 order by 1, 2, 3`), params: [names] },
+    { statement: statement(`select consumer, channel, partition, tx, n, print, start from ${own}.lowtide_consumers where consumer = any($1::text[]) order by 1, 2, 3`), params: [names] },
   ])
   const of = new Map(known!.rows.map(([name, value]) => [name!, value!])), other = names.find(name => (of.get(name) ?? identity) !== identity)
-  const standing = rows!.rows.map(([consumer, channel, partition, tx, n, print, start]): Standing => {
+  const all = rows!.rows.map(([consumer, channel, partition, tx, n, print, start]): Standing => {
     const place = { tx: Number(tx), n: Number(n) }, known = printOf(print ?? null, place)
     return { consumer: consumer!, channel: channel!, partition: Number(partition), ...place, print: known || null, start: known === undefined ? null : start ?? null }
-  })
+  }), standing = all.filter(({ tx }) => tx > 0)
   if (other !== undefined) return { standing, fault: `expected the log that '${other}' has read so far (${of.get(other)}: system identifier, shift, schema), found another (${identity}): ${again(other)}` }
   const lost = await parted(source, standing, next, readable)
-  return { standing, fault: lost && `${lost.why}: ${again(lost.consumer)}` }
+  if (lost) return { standing, fault: `${lost.why}: ${again(lost.consumer)}` }
+  const gone = new Map((await removedFrom(source, readable)).map(r => [`${r.partition}/${r.channel}`, r])), late = all.find(at => compare(gone.get(`${at.partition}/${at.channel}`) ?? beginning, at) > 0)
+  return { standing, fault: late && `expected that the log holds all that '${late.consumer}' has not read yet, behind ${late.channel}/${late.partition}/${positionOf(late)}, found that retention has removed up to ${positionOf(gone.get(`${late.partition}/${late.channel}`)!)}, so the copy lacks what these events told; keep events for longer there, and make it anew from what is left: lowtide consumers rebuild ${late.consumer} --partial` }
+}
+/** Consumers that have never read a channel begin behind what is gone from it, and not where nothing was: so who falls behind later is told apart from them. */
+const begin = async (db: Database, consumers: Wanted['consumers'], partitions: number, removed: Awaited<ReturnType<typeof removedFrom>>, warn: (text: string) => void): Promise<void> => {
+  const parts = consumers.flatMap(({ name, channels }) => removed.filter(r => r.partition < partitions && channels.some(c => c.channel === r.channel)).map(r => ({ ...r, name })))
+  if (parts.length === 0) return
+  const own = `${identifier(db.schema)}.lowtide_consumers`
+  const [landed] = await db.fly([{
+    statement: statement(`insert into ${own} (consumer, channel, partition, tx, n) select u.c, u.h, u.p, u.x, u.n from unnest($1::text[], $2::text[], $3::smallint[], $4::bigint[], $5::int[]) u(c, h, p, x, n)
+      where not exists (select from ${own} k where k.consumer = u.c and k.channel = u.h) on conflict do nothing returning consumer`),
+    params: [parts.map(r => r.name), parts.map(r => r.channel), parts.map(r => r.partition), parts.map(r => r.tx), parts.map(r => r.n)],
+  }]), fresh = new Set(landed!.rows.map(([name]) => name!))
+  if (fresh.size > 0) warn(`[postgres] ${[...fresh].map(name => `'${name}'`).join(', ')} ${fresh.size === 1 ? 'begins' : 'begin'} behind what retention has removed from the source: what these events told is not in the copy`)
 }
 /** What stands at places of which nothing was kept: by a version before, or because this role could not see it. */
 const keep = async (db: Database, standing: readonly Standing[], witnessed: Witnessing): Promise<void> => {
@@ -78,7 +93,9 @@ export const sourceOf = async (db: Database, access: Access, plan: Wanted): Prom
     if (faults.length > 0) { await source.close(); return E.left(failure([`cannot ${doing}:`, ...faults].join('\n- '))) }
     for (const name of names) await db.script(belongs(identifier(db.schema), name, said.identity))
     await keep(db, looked?.standing ?? [], witnessed)
+    await begin(db, plan.consumers.filter(c => !c.broadcast), plan.options.partitions, await removedFrom(source, said.readable), text => runtime.log('warn', text))
     if (!said.readable.starts && names.length > 0) runtime.log('warn', `[postgres] cannot see the starts of the server in ${where}, so a backup of it that is put back may stay unnoticed where retention removes events: grant select on ${source.at('lowtide_starts')} to this role there`)
+    if (!said.readable.removed && names.length > 0) runtime.log('warn', `[postgres] cannot see what retention has removed in ${where}, so events that are gone before they were read here stay unnoticed: grant select on ${source.at('lowtide_removed')} to this role there`)
     const sure = async (): Promise<void> => {
       const now = await asked(source, where, plan), fault = now.faults[0] ?? (now.shift === said.shift ? (await astray(db, source, names, now)).fault : 'its shift has changed; start this process again')
       if (fault !== undefined && fault !== told) runtime.log('error', `[postgres] cannot ${doing}: ${told = fault}`) // an outage tells its first reason alone
@@ -88,7 +105,7 @@ export const sourceOf = async (db: Database, access: Access, plan: Wanted): Prom
     }
     return E.right({
       db: { ...source, fly: async steps => { if (suspicious) await sure(); return source.fly(steps) } }, where,
-      shift: said.shift, identity: said.identity, moved: () => { suspicious = true }, starts: said.readable.starts, started: newest => { start = newest }, start: () => start, witnessed,
+      shift: said.shift, identity: said.identity, moved: () => { suspicious = true }, told: said.readable, removed: () => removedFrom(source, said.readable), started: newest => { start = newest }, start: () => start, witnessed,
     })
   } catch (e) { await source.close(); return E.left(unreachable(access.url, doing, e)) }
 }

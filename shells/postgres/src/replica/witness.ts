@@ -7,19 +7,19 @@ import { identifier, statement } from '../server/statement.js'
 export interface Standing extends Place { readonly consumer: string; readonly channel: string; readonly partition: number; readonly print: string | null; readonly start: string | null }
 export interface Witness { readonly print: string | null; readonly start: string | null }
 export type Witnessing = (places: readonly (Place & { readonly channel: string; readonly partition: number })[]) => Promise<readonly Witness[]>
-/** What can be asked of a source. `starts`: false where it notes none, or this role may not see them. `all`: nothing was ever removed from its log. */
-export interface Readable { readonly starts: boolean; readonly all: boolean }
+/** What can be asked of a source. `starts`, `removed`: false where it notes none, or this role may not see them. `all`: nothing was ever removed from its log. */
+export interface Readable { readonly starts: boolean; readonly removed: boolean; readonly all: boolean }
 const highest = 2 ** 31 - 1
 /** A position is behind everything of its transactions where nobody has handled a message at it. */
 const columns = (at: Parameters<Witnessing>[0]) => [at.map(a => a.channel), at.map(a => a.partition), at.map(a => a.tx), at.map(a => a.n)] as const
 
 export const readableOf = async (source: Pick<Database, 'fly' | 'schema'>): Promise<Readable> => {
   const schema = identifier(source.schema), at = (table: string): string => `${schema}.${table}`
-  const [landed] = await source.fly([{ statement: statement(`select r is not null, coalesce(has_table_privilege(r, 'select'), false), s is not null and coalesce(has_table_privilege(s, 'select'), false) from (select to_regclass($1::text) as r, to_regclass($2::text) as s) t`), params: [at('lowtide_retention'), at('lowtide_starts')] }])
-  const [removes, seen, starts] = landed!.rows[0]!.map(cell => cell === 't')
-  if (!removes || !seen) return { starts: starts!, all: !removes }
+  const [landed] = await source.fly([{ statement: statement(`select r is not null, coalesce(has_table_privilege(r, 'select'), false), s is not null and coalesce(has_table_privilege(s, 'select'), false), m is not null and coalesce(has_table_privilege(m, 'select'), false) from (select to_regclass($1::text) as r, to_regclass($2::text) as s, to_regclass($3::text) as m) t`), params: [at('lowtide_retention'), at('lowtide_starts'), at('lowtide_removed')] }])
+  const [removes, seen, starts, places] = landed!.rows[0]!.map(cell => cell === 't')
+  if (!removes || !seen) return { starts: starts!, removed: places!, all: !removes }
   const [removed] = await source.fly([{ statement: statement(`select from ${at('lowtide_retention')} where kind = 'events' and total > 0`), params: [] }])
-  return { starts: starts!, all: removed!.count === 0 }
+  return { starts: starts!, removed: places!, all: removed!.count === 0 }
 }
 
 /** What the source says of places now, for consumers that have kept nothing of it yet. */
@@ -61,4 +61,11 @@ export const parted = async (source: Pick<Database, 'at' | 'fly'>, at: readonly 
     later: `expected that the next start of the server comes behind ${place}, which '${one.consumer}' has read before it, found that it comes first`,
   }
   return { consumer: one.consumer, why: whys[row[1]!]! }
+}
+
+/** The highest places that retention has removed, where that can be told. */
+export const removedFrom = async (source: Pick<Database, 'at' | 'fly'>, { removed }: Pick<Readable, 'removed'>): Promise<readonly (Place & { readonly channel: string; readonly partition: number })[]> => {
+  if (!removed) return []
+  const [landed] = await source.fly([{ statement: statement(`select channel, partition, tx, n from ${source.at('lowtide_removed')} order by channel, partition`), params: [] }])
+  return landed!.rows.map(([channel, partition, tx, n]) => ({ channel: channel!, partition: Number(partition), tx: Number(tx), n: Number(n) }))
 }

@@ -14,10 +14,10 @@ export const channelOf = { lowtide_log: 'channel', lowtide_outbox: 'aggregatetyp
 export type Placed = keyof typeof channelOf
 
 /** The rows that may go, the oldest first, in parameters from $1 on, of which the last is how many at most: to be counted, and to be removed. */
-interface Old { readonly kind: Kind; readonly table: string; readonly key: string; readonly tx: string; readonly params: number; readonly text: (select: string) => string; readonly again?: string }
+interface Old { readonly kind: Kind; readonly table: string; readonly key: string; readonly tx: string; readonly params: number; readonly text: (select: string) => string; readonly again?: string; /** Of each row, and what is kept of it. */ readonly also?: { readonly columns: string; readonly kept: string } }
 
 export const retaining = (db: Pick<Database, 'at' | 'schema'>, shift: number) => {
-  const inbox = db.at('lowtide_inbox'), parked = db.at('lowtide_parked'), consumers = db.at('lowtide_consumers'), log = db.at('lowtide_log'), ages = db.at('lowtide_ages'), retention = db.at('lowtide_retention')
+  const inbox = db.at('lowtide_inbox'), parked = db.at('lowtide_parked'), consumers = db.at('lowtide_consumers'), log = db.at('lowtide_log'), ages = db.at('lowtide_ages'), retention = db.at('lowtide_retention'), removed = db.at('lowtide_removed')
   const later = `clock_timestamp() + $2::float8 * interval '1 millisecond'`, ago = (ms: string): string => `clock_timestamp() - ${ms} * interval '1 millisecond'`
 
   /** $1: below it all is old enough. $2: where the last batch ended, for what that removed stands in the index until it is vacuumed. */
@@ -27,15 +27,16 @@ export const retaining = (db: Pick<Database, 'at' | 'schema'>, shift: number) =>
   const marks: Old = { kind: 'marks', table: inbox, key: 'ctid', tx: 'tx', params: 4, text: select => `select ${select} from ${inbox} where consumer <> '' and consumer = $3::text and tx < $1::bigint and tx >= $2::bigint and not ${waits} order by tx limit $4::bigint` }
   /** $5 and $6: the place up to which every consumer has come. Who removes rows of the outbox beside this is not waited for. */
   const placed = (kind: Kind, table: Placed): Old => ({
-    kind, table: db.at(table), key: 'ctid', tx: 'tx', params: 7, ...kind === 'events' && { again: ` and ${nobodyReads(db)}` },
+    kind, table: db.at(table), key: 'ctid', tx: 'tx', params: 7, ...kind === 'events' && { again: ` and ${nobodyReads(db)}`, also: { columns: ', n', kept: `,
+    kept as (insert into ${removed} as r (channel, partition, tx, n) select $3::text, $4::smallint, tx, n from gone order by tx desc, n desc limit 1 on conflict (channel, partition) do update set tx = excluded.tx, n = excluded.n where (r.tx, r.n) < (excluded.tx, excluded.n))` } },
     text: select => `select ${select} from ${db.at(table)} where ${channelOf[table]} = $3::text and partition = $4::smallint and tx < $1::bigint and tx >= $2::bigint and (tx, n) <= ($5::bigint, $6::int) order by tx, n limit $7::bigint`,
   })
   const failed: Old = {
     kind: 'failed', table: parked, key: 'id', tx: '0::bigint', params: 2, again: ` and state = 'failed'`, // somebody may ask for it to run again meanwhile
     text: select => `select ${select} from ${parked} where state = 'failed' and time < ${ago('$1::float8')} order by seq limit $2::bigint${select === 'id' ? ' for update skip locked' : ''}`,
   }
-  const remove = ({ kind, table, key, tx, params, text, again = '' }: Old): Statement => statement(`with mine as (update ${retention} set until = clock_timestamp() + $${params + 2}::float8 * interval '1 millisecond' where kind = 'runner' and holder = $${params + 1}::text returning kind),
-    gone as (delete from ${table} where ${key} = any(array(${text(key)}))${again} and exists (select from mine) returning ${tx} as tx),
+  const remove = ({ kind, table, key, tx, params, text, again = '', also = { columns: '', kept: '' } }: Old): Statement => statement(`with mine as (update ${retention} set until = clock_timestamp() + $${params + 2}::float8 * interval '1 millisecond' where kind = 'runner' and holder = $${params + 1}::text returning kind),
+    gone as (delete from ${table} where ${key} = any(array(${text(key)}))${again} and exists (select from mine) returning ${tx} as tx${also.columns})${also.kept},
     told as (update ${retention} r set removed = r.removed + g.rows, total = r.total + g.rows from (select count(*) as rows from gone) g where r.kind = '${kind}' and g.rows > 0)
     select (select count(*) from mine), count(*), max(tx) from gone`)
   const both = (old: Old) => ({ remove: remove(old), count: statement(`select count(*) from (${old.text('1')}) o`) })

@@ -13,7 +13,7 @@ const all: readonly Right[] = ['select', 'insert', 'update', 'delete']
 /** What the shell does with Lowtide's own tables, in the role of `app`: it decides, projects and answers. A start asks for these. */
 export const ofApp: Grants = {
   lowtide_meta: ['select'], lowtide_migrations: ['select'], lowtide_log: ['select', 'insert'], lowtide_inbox: ['select', 'insert'], lowtide_outbox: ['select', 'insert'],
-  lowtide_consumers: ['select', 'insert', 'update'], lowtide_instances: all, lowtide_parked: all, lowtide_ages: ['select'], lowtide_retention: ['select'], lowtide_starts: ['select', 'insert'],
+  lowtide_consumers: ['select', 'insert', 'update'], lowtide_instances: all, lowtide_parked: all, lowtide_ages: ['select'], lowtide_retention: ['select'], lowtide_starts: ['select', 'insert'], lowtide_removed: ['select'],
 }
 /** And in that of `relay`: it sends what waits in the outbox, as one consumer among others, and touches no row of a function. */
 export const ofRelay: Grants = {
@@ -23,7 +23,7 @@ export const ofRelay: Grants = {
 /** What the built-in schedule of retention does besides, as `app`. Without it the log is append-only to whoever is not its owner. */
 export const ofRetention = ({ every, after, events }: Terms, someEvents: boolean): Grants => every === false ? {} : {
   lowtide_inbox: ['delete'], lowtide_ages: ['insert', 'delete'], lowtide_retention: ['update'],
-  ...after.outbox !== undefined && { lowtide_outbox: ['delete'] as const }, ...(events !== undefined || someEvents) && { lowtide_log: ['delete'] as const },
+  ...after.outbox !== undefined && { lowtide_outbox: ['delete'] as const }, ...(events !== undefined || someEvents) && { lowtide_log: ['delete'] as const, lowtide_removed: ['insert', 'update'] as const },
 }
 /** What a relay does besides in a process that runs handlers too: what is out is removed. */
 export const ofCarrying = ({ everywhere }: Pick<Plan, 'everywhere'>): Grants => carries(everywhere) ? { lowtide_outbox: ['delete'] } : {}

@@ -83,6 +83,10 @@ alter table :schema.lowtide_consumers add column print text collate "C", add col
 -- stands in lowtide_meta. The notes of older versions stay there, for their processes that still run.
 create table :schema.lowtide_sources (consumer text collate "C" primary key, identity text collate "C" not null);
 insert into :schema.lowtide_sources (consumer, identity) select substr(key, length('source of ') + 1), value from :schema.lowtide_meta where key like 'source of %';
+` }, {
+  number: 7, name: 'up to where events were removed', sql: `
+-- The highest place that retention has removed from each partition, since this number: who has not come so far has missed something. Rows stay for good.
+create table :schema.lowtide_removed (channel text collate "C", partition smallint, tx bigint not null, n int not null, primary key (channel, partition));
 ` }]
 /** The newest that this version knows. */
 export const newest = Math.max(...system.map(({ number }) => number))

@@ -3,11 +3,11 @@ import type { Failure } from '@lowtide/core'
 import { type Database, bounded } from '../server/database.js'
 import { failure, failureOf, refusalOf } from '../server/failure.js'
 import { type Step, identifier, statement } from '../server/statement.js'
-import type { Witnessing } from '../replica/witness.js'
+import type { Witnessing, removedFrom } from '../replica/witness.js'
 import { historyLock } from './locks.js'
 
 /** Where the log is. `identity`: of another database, to whose log the consumers belong from the swap on. */
-export interface Log { readonly db: Pick<Database, 'fly' | 'own' | 'schema'>; readonly identity?: string | undefined; readonly witnessed?: Witnessing | undefined }
+export interface Log { readonly db: Pick<Database, 'fly' | 'own' | 'schema'>; readonly identity?: string | undefined; readonly witnessed?: Witnessing | undefined; /** Up to where each partition has lost its events. */ removed?(): ReturnType<typeof removedFrom> }
 /** `lacks`: why the log does not tell all. `lost`: that retention has removed events since then. `close` is safe twice. */
 export interface Reading { readonly lacks: string | undefined; lost(): Promise<Failure | undefined>; close(): Promise<void> }
 

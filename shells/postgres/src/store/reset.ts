@@ -16,7 +16,7 @@ const shape = /^\d{1,15}\.\d{1,10}$/
  * that are under way write nothing. Marks of what comes again are taken away, else it would be passed over; where a partition goes forward they stay: behind
  * a gap they alone tell what was handled.
  */
-export const reset = async (db: Database, shift: number, partitions: number, { name, channels }: Consumer, to: Parameters<Reset>[1], { back, force, dry }: Parameters<Reset>[2]): Promise<E.Either<Failure, readonly Moved[]>> => {
+export const reset = async (db: Database, shift: number, partitions: number, { name, channels }: Consumer, to: Parameters<Reset>[1], { back, force, dry, partial = false }: Parameters<Reset>[2]): Promise<E.Either<Failure, readonly Moved[]>> => {
   const doing = `reset '${name}'`, schema = identifier(db.schema), refuse = (why: string) => E.left(failure(`cannot ${doing}: ${why}; nothing was changed`))
   if (to !== 'start' && to !== 'end' && !shape.test(to)) return refuse(`expected 'start', 'end' or a position such as 1234.0, found '${to}'`)
   const client = await db.own(), taking = locking(db.schema)(), parts = channels.flatMap(({ channel }) => Array.from({ length: partitions }, (_, partition) => ({ channel, partition })))
@@ -36,6 +36,8 @@ export const reset = async (db: Database, shift: number, partitions: number, { n
       const { n } = (await one<{ readonly n: string }>(`select count(*)::text as n from ${schema}.lowtide_log where channel = $1::text and partition = $2::smallint and (tx, n) > ($3::bigint, $4::int) and (tx, n) <= ($5::bigint, $6::int)`, channel, partition, least.tx, least.n, most.tx, most.n))!
       moved.push({ channel, partition: String(partition), from: positionOf(from), position: positionOf(goal), messages: Number(n) })
     }
+    const lost = partial || !back ? [] : (await client.query<{ readonly at: string }>(`select r.channel || '/' || r.partition || ' up to ' || r.tx || '.' || r.n as at from ${schema}.lowtide_removed r where r.channel = any($1::text[]) and (r.tx, r.n) > ($2::bigint, $3::int) order by r.channel, r.partition`, [channels.map(c => c.channel), goal.tx, goal.n])).rows
+    if (lost.length > 0) return refuse(`expected that the log holds all that shall come again, found that retention has removed ${lost.slice(0, 3).map(({ at }) => at).join(', ')}${lost.length > 3 ? ` and ${lost.length - 3} more` : ''}; to let only what is left come again, add --partial`)
     const backwards = moved.filter(m => m.messages > 0 && compare(placeOf(m.position), placeOf(m.from)) < 0)
     if (backwards.length > 0 && !back) return refuse(`only a projector can go back: what this handler has sent would be sent again`)
     if (backwards.length > 0 && Number(parked!.n) > 0) return refuse(`expected that nothing of it is parked, found ${parked!.n} messages, which would come again beside those; redrive or discard them first: lowtide parked list --consumer ${name}`)

@@ -2,7 +2,7 @@ import type { AnyTable, Committed, Failure, Mark, Reach, Runtime, Store, Unit } 
 import * as E from 'fp-ts/lib/Either.js'
 import type { Database } from '../server/database.js'
 import { failureOf, isFailure } from '../server/failure.js'
-import { isOnce, placeOf, positionOf } from '../log/position.js'
+import { compare, isOnce, placeOf, positionOf } from '../log/position.js'
 import { belongs, copiesOf, literal } from './copies.js'
 import { cursorsOf, endsOf, endsStep, leftStep } from './history.js'
 import { txOf } from './gate.js'
@@ -64,7 +64,11 @@ export const shadow = async ({ db, shift, partitions, name, runtime, originals, 
   /** What was parked and never came: it stands nowhere else. */
   const staying = (): readonly string[] => [...untold].flatMap(([whose, id]) => consumers.has(whose.slice(0, whose.indexOf('\u0000'))) ? [id] : [])
   const replacement = async (upTo: readonly Reach[], stay: readonly string[]): Promise<string> => {
-    const ends = log.identity === undefined ? upTo : cursorsOf([...new Set([...consumers.values()].flatMap(channels => [...channels]))], partitions, upTo).map(({ channel, partition, ...place }): Reach => ({ channel, partition: String(partition), position: positionOf(place) })), witnesses = await log.witnessed?.(ends.map(r => ({ channel: r.channel, partition: Number(r.partition), ...placeOf(r.position) }))) ?? [], witnessed = new Map(ends.map((r, i) => [r, witnesses[i]]))
+    const gone = new Map((await log.removed?.() ?? []).map(r => [`${r.partition}/${r.channel}`, r]))
+    const ends = log.identity === undefined ? upTo : cursorsOf([...new Set([...consumers.values()].flatMap(channels => [...channels]))], partitions, upTo).map(({ channel, partition, ...place }): Reach => {
+      const to = gone.get(`${partition}/${channel}`) // what is gone is behind it, else it would be missed for ever
+      return { channel, partition: String(partition), position: positionOf(to !== undefined && compare(to, place) > 0 ? to : place) }
+    }), witnesses = await log.witnessed?.(ends.map(r => ({ channel: r.channel, partition: Number(r.partition), ...placeOf(r.position) }))) ?? [], witnessed = new Map(ends.map((r, i) => [r, witnesses[i]]))
     const moves = [...consumers].flatMap(([consumer, channels]) => ends.filter(r => channels.has(r.channel)).map(r => `(${literal(consumer)}, ${literal(r.channel)}, ${r.partition}::smallint, ${placeOf(r.position).tx}::bigint, ${placeOf(r.position).n}${log.identity === undefined ? '' : [positionOf(placeOf(r.position), witnessed.get(r)?.print ?? ''), witnessed.get(r)?.start].map(text => `, ${text == null ? 'null' : literal(text)}`).join('')})`))
     // of the same log it goes on, and never back; of another one the place that it had says nothing
     const to = log.identity === undefined ? 'tx = greatest(x.tx, excluded.tx), n = case when (x.tx, x.n) < (excluded.tx, excluded.n) then excluded.n else x.n end' : 'tx = excluded.tx, n = excluded.n, print = excluded.print, start = excluded.start'

@@ -11,7 +11,7 @@ import { discardSteps, parkedOf, parkedStep, redriveStep } from './parking.js'
 import type { Outbox } from '../log/outbox.js'
 import { positionOf } from '../log/position.js'
 import { reset } from './reset.js'
-import type { Witnessing } from '../replica/witness.js'
+import type { Witnessing, removedFrom } from '../replica/witness.js'
 import { sharedAmong } from './shared.js'
 import { shadow } from './shadow.js'
 import { type Shape, shapeOf } from './shape.js'
@@ -20,7 +20,7 @@ import { identifier, statement } from '../server/statement.js'
 interface Storing {
   readonly db: Database; readonly shift: number; readonly partitions: number; readonly tables: readonly AnyTable[]; readonly runtime: Pick<Runtime, 'newId' | 'after' | 'random' | 'now' | 'log'>; readonly outbox?: Outbox | undefined
   /** Another database, whose log is read: `shift` is added to ids there. */
-  readonly from?: { readonly db: Pick<Database, 'fly' | 'own' | 'schema'>; readonly shift: number; readonly where: string; readonly identity: string; start(): string | null; readonly witnessed: Witnessing } | undefined
+  readonly from?: { readonly db: Pick<Database, 'fly' | 'own' | 'schema'>; readonly shift: number; readonly where: string; readonly identity: string; start(): string | null; readonly witnessed: Witnessing; removed(): ReturnType<typeof removedFrom> } | undefined
   told(news: News, emits: Unit['emits']): void
   readonly watch: Store['watch']
 }
