@@ -25,7 +25,7 @@ test('the verbs are those of the command', async () =>
 test('the exit codes are those of its help', async () =>
   sameNames(tableOf(doc, 'exit code'), [...(await help()).matchAll(/^ {2}(\d) {2}/gm)].map(([, code]) => code), 'lowtide --help'))
 
-const calm = { meta: { partitions: '8', shift: '0' }, number: 1, lags: [], holders: [], stopped: [], instances: [], sizes: [], outbox: [], copies: [], retention: { every: 60_000, dedupWindow: 1_000, kinds: [], last: 5, failure: null, clockBehind: 0 } }
+const calm = { meta: { partitions: '8', shift: '0' }, number: 1, lags: [], holders: [], stopped: [], instances: [], sizes: [], outbox: [], copies: [], retention: { every: 60_000, dedupWindow: 1_000, kinds: [], last: 5, failure: null, clockBehind: 0, readers: [] } }
 const lag = { consumer: 'c', channel: 'h', partition: 0, messages: 1, age: 1, owner: null, alive: false, fence: 0 }, holder = { pid: 7, application: 'a', database: 'd', user: 'u', seconds: 1, behind: 3, prepared: null }
 const waiting = { channel: 'h', partition: 0, rows: 1, age: 1, relay: 'relay-r', owner: null, alive: false }, old = { kind: 'outcomes', after: 1_000, oldest: 10, removed: 0, total: 0 }
 /** A deployment for each line: what is measured where it has to be told. */

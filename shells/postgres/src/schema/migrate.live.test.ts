@@ -45,7 +45,7 @@ test('the names that errors carry are those of the declaration', inDatabase(asyn
 test('the schema of the first number is brought on, with the instances that live', inDatabase(async ({ open, sql }) => {
   const { db, access } = open()
   await right(migrate(db, access, needs([people])))
-  await sql(`alter table lowtide.lowtide_instances drop column channels; alter table lowtide.lowtide_consumers drop column print, drop column start; drop table lowtide.lowtide_outbox, lowtide.lowtide_ages, lowtide.lowtide_retention, lowtide.lowtide_starts; drop index lowtide.lowtide_inbox_outcomes, lowtide.lowtide_inbox_marks; delete from lowtide.lowtide_migrations where kind = 'lowtide' and number > 1; insert into lowtide.lowtide_instances values ('a', now(), '{views}', null)`)
+  await sql(`alter table lowtide.lowtide_instances drop column channels; alter table lowtide.lowtide_consumers drop column print, drop column start; drop table lowtide.lowtide_outbox, lowtide.lowtide_ages, lowtide.lowtide_retention, lowtide.lowtide_starts, lowtide.lowtide_sources, lowtide.lowtide_removed; drop index lowtide.lowtide_inbox_outcomes, lowtide.lowtide_inbox_marks; delete from lowtide.lowtide_migrations where kind = 'lowtide' and number > 1; insert into lowtide.lowtide_instances values ('a', now(), '{views}', null)`)
   assert.match((await left(inspect(db, access, needs([people])))).failure, `expected Lowtide's schema number ${newest}, found 1; run 'lowtide migrate'`)
   await right(migrate(db, access, needs([people])))
   assert.equal(await sql('select id, consumers, channels from lowtide.lowtide_instances'), [{ id: 'a', consumers: ['views'], channels: null }])
