@@ -72,7 +72,7 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit, se
   const leave = (job: Laned): void => { gone.add(job.key); end(job, shut) }
   const settled = (job: Laned, result: Settled): void => {
     if (E.isRight(result)) {
-      if (out.size > 0 && out.delete(job.handler.name)) runtime.log('info', `'${job.handler.name}' goes on`)
+      if (out.size > 0 && out.delete(job.handler.name)) runtime.log('info', `'${job.handler.name}' goes on`, { message: job.message.id, correlationid: job.message.correlationid })
       for (const other of away) { away.delete(other); retries.get(other)?.(); retries.delete(other); submit(other) } // what was away is back: nobody waits out his backoff
       if (job.do === 'park' && job.parked!.state !== 'failed') held.set(job.key, job.parked!.partition)
       return end(job, job.last ? E.left(job.last) : result)
