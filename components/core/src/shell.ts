@@ -79,7 +79,7 @@ export interface Store {
    * behind `upTo`, or others are in the way, who end; it checks uniques and references, and the marks committed to the copies stand with them (or checkpoints at their places): what a projector has not read yet is in its rows already.
    * `left`: how many messages stand behind `after`, nothing where that cannot be told. `close` removes the copies; it is safe twice, and after `swap`. `unitLimit`: most messages in one of its units, where more fit than into others. `lacks`: why the history does not tell all that the rows have, where it does not.
    */
-  shadow(tables: readonly AnyTable[]): TaskEither<Failure, Pick<Store, 'fetch' | 'commit'> & { readonly unitLimit?: number; readonly lacks?: string | undefined; swap(channels: readonly string[], upTo: readonly Reach[]): TaskEither<Failure, boolean>; left(channels: readonly string[], after: readonly Reach[]): Promise<number | undefined>; close(): Promise<void> }>
+  shadow(tables: readonly AnyTable[]): TaskEither<Failure, Pick<Store, 'fetch' | 'commit'> & { readonly unitLimit?: number; readonly lacks?: string | undefined; swap(channels: readonly string[], upTo: readonly Reach[], readers?: readonly { readonly name: string; readonly channels: readonly string[] }[]): TaskEither<Failure, boolean>; left(channels: readonly string[], after: readonly Reach[]): Promise<number | undefined>; close(): Promise<void> }>
   /** Calls on news of that kind: a hint that may be lost; whoever waits polls underneath. Returns the way to stop. */
   watch(what: 'outcome' | 'applied' | 'parked', listener: () => void): () => void
 }

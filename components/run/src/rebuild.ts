@@ -29,6 +29,7 @@ export const rebuild = async ({ store, handlers, runtime, progress, signal, part
   const writers: readonly AnyDecider[] = own.map(h => ({ kind: 'projector', name: h.name, in: written(h), out: [], tables: h.tables, ports: [], settings: {}, write: h.write }))
   const channels = [...new Set(writers.flatMap(w => w.in.map(t => t.channel.channel)))]
   const projects = (consumer: string): boolean => own.some(h => h.kind === 'projector' && h.name === consumer)
+  const readers = writers.filter(w => projects(w.name)).map(w => ({ name: w.name, channels: [...new Set(w.in.map(t => t.channel.channel))] }))
   const shadow = await store.shadow(tables)()
   if (E.isLeft(shadow)) return E.left(unavailable(shadow.left))
   const copies = shadow.right, unitLimit = copies.unitLimit ?? env.unitLimit, many = Math.max(page, unitLimit)
@@ -66,7 +67,7 @@ export const rebuild = async ({ store, handlers, runtime, progress, signal, part
       if (E.isLeft(found)) return E.left(unavailable(found.left))
       if (signal?.aborted === true) return E.left(told(`rebuilding ${names} was interrupted; the old rows serve on`))
       if (found.right.messages.length === 0) {
-        const swapped = await copies.swap(channels, found.right.upTo)()
+        const swapped = await copies.swap(channels, found.right.upTo, readers)()
         if (E.isLeft(swapped)) return E.left(unavailable(swapped.left))
         if (swapped.right) { runtime.log('info', `rebuilt ${names} from ${events} events`); return E.right(events) }
       }

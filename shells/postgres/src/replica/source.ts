@@ -42,7 +42,8 @@ const asked = async (source: Database, where: string, { options }: Pick<Wanted, 
  * Why a copy cannot go on from where its consumers are: another log than the one that they have read, or the same after a restore or a failover that has lost
  * what they have handled.
  */
-const astray = async (db: Database, source: Database, names: readonly string[], { identity, next, readable }: Said): Promise<{ readonly fault?: string | undefined; readonly standing: readonly Standing[] }> => {
+const astray = async (db: Database, source: Database, { consumers, options }: Wanted, { identity, next, readable }: Said): Promise<{ readonly fault?: string | undefined; readonly standing: readonly Standing[] }> => {
+  const named = new Map(consumers.filter(c => !c.broadcast).map(c => [c.name, new Set(c.channels.map(({ channel }) => channel))])), names = [...named.keys()]
   const own = identifier(db.schema), again = (consumer: string): string => `the source was restored from a backup, or lost its last transactions in a failover, so the copy may hold what is no longer so; make it anew: lowtide consumers rebuild ${consumer}`
   const [known, rows] = await db.fly([
     { statement: statement(`select consumer, identity from ${own}.lowtide_sources where consumer = any($1::text[])`), params: [names] },
@@ -52,7 +53,7 @@ const astray = async (db: Database, source: Database, names: readonly string[], 
   const all = rows!.rows.map(([consumer, channel, partition, tx, n, print, start]): Standing => {
     const place = { tx: Number(tx), n: Number(n) }, known = printOf(print ?? null, place)
     return { consumer: consumer!, channel: channel!, partition: Number(partition), ...place, print: known || null, start: known === undefined ? null : start ?? null }
-  }), standing = all.filter(({ tx }) => tx > 0)
+  }).filter(at => at.partition < options.partitions && named.get(at.consumer)?.has(at.channel)), standing = all.filter(({ tx }) => tx > 0)
   if (other !== undefined) return { standing, fault: `expected the log that '${other}' has read so far (${of.get(other)}: system identifier, shift, schema), found another (${identity}): ${again(other)}` }
   const lost = await parted(source, standing, next, readable)
   if (lost) return { standing, fault: `${lost.why}: ${again(lost.consumer)}` }
@@ -89,7 +90,7 @@ export const sourceOf = async (db: Database, access: Access, plan: Wanted): Prom
   const source = database({ ...access, readOnly: true }, text => runtime.log('warn', text))
   let suspicious = false, told: string | undefined, start: string | null = null
   try {
-    const said = await asked(source, where, plan), looked = said.faults.length > 0 ? undefined : await astray(db, source, names, said), faults = [...said.faults, ...looked?.fault === undefined ? [] : [looked.fault]], witnessed = witnessing(source, said.readable)
+    const said = await asked(source, where, plan), looked = said.faults.length > 0 ? undefined : await astray(db, source, plan, said), faults = [...said.faults, ...looked?.fault === undefined ? [] : [looked.fault]], witnessed = witnessing(source, said.readable)
     if (faults.length > 0) { await source.close(); return E.left(failure([`cannot ${doing}:`, ...faults].join('\n- '))) }
     for (const name of names) await db.script(belongs(identifier(db.schema), name, said.identity))
     await keep(db, looked?.standing ?? [], witnessed)
@@ -97,7 +98,7 @@ export const sourceOf = async (db: Database, access: Access, plan: Wanted): Prom
     if (!said.readable.starts && names.length > 0) runtime.log('warn', `[postgres] cannot see the starts of the server in ${where}, so a backup of it that is put back may stay unnoticed where retention removes events: grant select on ${source.at('lowtide_starts')} to this role there`)
     if (!said.readable.removed && names.length > 0) runtime.log('warn', `[postgres] cannot see what retention has removed in ${where}, so events that are gone before they were read here stay unnoticed: grant select on ${source.at('lowtide_removed')} to this role there`)
     const sure = async (): Promise<void> => {
-      const now = await asked(source, where, plan), fault = now.faults[0] ?? (now.shift === said.shift ? (await astray(db, source, names, now)).fault : 'its shift has changed; start this process again')
+      const now = await asked(source, where, plan), fault = now.faults[0] ?? (now.shift === said.shift ? (await astray(db, source, plan, now)).fault : 'its shift has changed; start this process again')
       if (fault !== undefined && fault !== told) runtime.log('error', `[postgres] cannot ${doing}: ${told = fault}`) // an outage tells its first reason alone
       if (fault !== undefined) throw new Error(fault)
       suspicious = false

@@ -117,7 +117,7 @@ export const difference = (schema: string, tables: readonly AnyTable[], live: Li
       last.push(...constraints.last, ...indexes.last)
       faults.push(...columns.faults, ...constraints.faults, ...indexes.faults)
       unsure.push(...columns.unsure)
-      faults.push(...standing.triggers.map(({ name, runs }) => `trigger '${name}' of table '${shape.name}' runs ${runs}, which finds what it names by the search_path of whoever writes: expected one of its own, since Lowtide's connections have none but pg_catalog; run: alter function ${runs} set search_path = ${identifier(schema)}, public`))
+      if (!standing.columns.some(({ name }) => name === versionColumn)) faults.push(...standing.triggers.map(({ name, runs }) => `trigger '${name}' of table '${shape.name}' runs ${runs}, which finds what it names by the search_path of whoever writes: expected one of its own, since Lowtide's connections have none but pg_catalog; run: alter function ${runs} set search_path = ${identifier(schema)}, public`))
       if (standing.rights.length < complete.length) faults.push(`role '${live.role}' may not read and write table '${shape.name}': run, as its owner: grant select, insert, update, delete on table ${sql.at(shape.name)} to the role`)
     }
   }

@@ -7,7 +7,7 @@ import type { Witnessing, removedFrom } from '../replica/witness.js'
 import { historyLock } from './locks.js'
 
 /** Where the log is. `identity`: of another database, to whose log the consumers belong from the swap on. */
-export interface Log { readonly db: Pick<Database, 'fly' | 'own' | 'schema'>; readonly identity?: string | undefined; readonly witnessed?: Witnessing | undefined; /** Up to where each partition has lost its events. */ removed?(): ReturnType<typeof removedFrom> }
+export interface Log { readonly db: Pick<Database, 'fly' | 'own' | 'schema'>; readonly identity?: string | undefined; readonly witnessed?: Witnessing | undefined; /** Up to where each partition of another database has lost its events. */ readonly removed: (() => ReturnType<typeof removedFrom>) | undefined }
 /** `lacks`: why the log does not tell all. `lost`: that retention has removed events since then. `close` is safe twice. */
 export interface Reading { readonly lacks: string | undefined; lost(): Promise<Failure | undefined>; close(): Promise<void> }
 

@@ -111,7 +111,8 @@ export const shadow = async ({ db, shift, partitions, name, runtime, originals, 
       try { await db.script(`insert into ${copies.marks} (consumer, id, body, time, tx) values ${rows}`) } catch (e) { return E.left(failureOf('keep the marks of a rebuild', e)) }
       return E.right({ marks: unit.marks })
     },
-    swap: (channels, upTo) => async () => {
+    swap: (channels, upTo, readers = []) => async () => {
+      for (const reader of readers) consumers.set(reader.name, new Set([...consumers.get(reader.name) ?? [], ...reader.channels])) // also who finds nothing has read all
       for (;;) {
         const ended = guard.ended()
         if (ended !== undefined) return E.left(ended)

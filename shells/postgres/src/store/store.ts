@@ -76,7 +76,7 @@ export const store = ({ db, shift, partitions, tables, told, watch, runtime, out
       const missing = originals.find(({ name }) => !known.has(name))
       const theirs = missing ? [] : await sharedAmong(db, originals)
       if (theirs.length > 0) return E.left(failure(`cannot make the tables ${theirs.join(', ')} anew: others made them, and have rows and columns there that no event has; write a table of your own by the projector, and rebuild that`))
-      return missing ? E.left(unknown(missing.name)) : shadow({ db, shift, partitions, runtime, log: { db: from?.db ?? db, identity: from?.identity, witnessed: from?.witnessed }, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}, true), unknown })
+      return missing ? E.left(unknown(missing.name)) : shadow({ db, shift, partitions, runtime, log: { db: from?.db ?? db, identity: from?.identity, witnessed: from?.witnessed, removed: from?.removed }, name: runtime.newId().replaceAll('-', '').slice(-12), originals, over: shapes => over(shapes, () => {}, true), unknown })
     }),
   }
 }
