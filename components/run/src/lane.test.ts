@@ -106,4 +106,16 @@ test('tells once why it cannot go on, and that it goes on again', async () => {
   assert.equal(w.lines.slice(2), [away])
 })
 
+test('is quiet while some keys are away and others are not', async () => {
+  const w = world(1), retry = async (): Promise<void> => { for (const timer of w.timers.splice(0)) timer(); await turn() }
+  for (const id of ['first', 'second']) { w.outages.add(id); await w.take(id, id, 'delivered') }
+  for (let n = 0; n < 5; n++) { await w.take(`well ${n}`, `well ${n}`, 'delivered'); await retry() }
+  w.outages.delete('first')
+  await retry()
+  assert.is(w.lines.length, 1, w.lines.join('\n'))
+  w.outages.delete('second')
+  await retry()
+  assert.equal(w.lines.slice(1), [`info: 'go' goes on`])
+})
+
 test.run()

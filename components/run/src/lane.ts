@@ -37,7 +37,9 @@ const shut: Settled = E.left({ failure: 'this process is closing', retry: true, 
  * the retries are over (full-jitter backoff: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); other keys go on.
  */
 export const lane = ({ abreast, enough, execute, runtime, options, unitLimit, settling }: Laning) => {
-  const waiting = new Map<string, Laned[]>(), held = new Map<string, string>(), idle: (() => void)[] = [], retries = new Map<Laned, () => void>(), away = new Set<Laned>(), gone = new Set<string>(), out = new Set<string>()
+  const waiting = new Map<string, Laned[]>(), held = new Map<string, string>(), idle: (() => void)[] = [], retries = new Map<Laned, () => void>(), away = new Set<Laned>(), gone = new Set<string>()
+  /** By handler: what met an outage and is not done yet. */
+  const out = new Map<string, Set<Laned>>()
   let open = 0, closed = false, leaving = false
 
   const submit = (job: Laned): void => { if (closed) job.settle(shut); else { job.queue.jobs.push(job); lined.kick() } }
@@ -60,8 +62,15 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit, se
     for (const job of behind.toReversed()) job.queue.jobs.unshift(job) // what came later of this key stands in its queue already
     lined.kick()
   }
+  const hindered = (job: Laned, { failure }: Failure): void => {
+    const { handler: { name }, message: { id, correlationid } } = job, jobs = out.get(name)
+    if (jobs) { jobs.add(job); return }
+    out.set(name, new Set([job]))
+    runtime.log('warn', `'${name}' cannot go on, and tries again by itself: ${failure}`, { message: id, correlationid })
+  }
   const end = (job: Laned, result: Settled): void => {
-    const { done, skip } = job.ticket
+    const { done, skip } = job.ticket, { handler: { name }, message: { id, correlationid } } = job, jobs = job.outages > 0 ? out.get(name) : undefined
+    if (jobs?.delete(job) && jobs.size === 0) { out.delete(name); if (E.isRight(result)) runtime.log('info', `'${name}' goes on`, { message: id, correlationid }) }
     if (job.first && job.redrive === undefined && !skip) { job.first = false; release(job.key) }
     open--
     done?.(result)
@@ -72,7 +81,6 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit, se
   const leave = (job: Laned): void => { gone.add(job.key); end(job, shut) }
   const settled = (job: Laned, result: Settled): void => {
     if (E.isRight(result)) {
-      if (out.size > 0 && out.delete(job.handler.name)) runtime.log('info', `'${job.handler.name}' goes on`, { message: job.message.id, correlationid: job.message.correlationid })
       for (const other of away) { away.delete(other); retries.get(other)?.(); retries.delete(other); submit(other) } // what was away is back: nobody waits out his backoff
       if (job.do === 'park' && job.parked!.state !== 'failed') held.set(job.key, job.parked!.partition)
       return end(job, job.last ? E.left(job.last) : result)
@@ -89,7 +97,7 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit, se
     }
     const times = job.handler.settings.retry?.times ?? options.retries
     if (job.do !== 'run' && job.attempts + job.outages === 0) runtime.log('error', `'${job.handler.name}' cannot ${job.do === 'park' ? 'park' : 'go past'} '${job.message.type}' ${job.message.id}, and tries again: ${failure.failure}`, { message: job.message.id, correlationid: job.message.correlationid })
-    if (patient && !out.has(job.handler.name)) { out.add(job.handler.name); runtime.log('warn', `'${job.handler.name}' cannot go on, and tries again by itself: ${failure.failure}`, { message: job.message.id, correlationid: job.message.correlationid }) }
+    if (patient && job.outages === 0) hindered(job, failure)
     if (patient) job.outages++; else job.attempts++ // an outage is no message's fault: nothing parks for it, however long it takes
     if (job.do !== 'run' || patient || (failure.retry && redrive === undefined && job.attempts <= times)) {
       job.losses = 0

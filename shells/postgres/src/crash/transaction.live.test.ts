@@ -320,16 +320,17 @@ test('is observed as any other is', at(async (place, client) => {
 }))
 
 /** The caller is told that his time is over while the command still looks up its rows; what he does then, and what comes of his next transaction on that connection. */
-const late = (what: string, does: (client: pg.Client) => Promise<void>, gone?: AbortController) => test(what, at((place, client) => connected(place.url, async other => {
+const late = (what: string, does: (client: pg.Client) => Promise<void>, gone?: AbortController, first = false) => test(what, at((place, client) => connected(place.url, async other => {
   const app = await place.app({ options: { timeout: gone ? 20_000 : 300 } }), active = (state: string) => count(place, `pg_stat_activity where query like '%lowtide%' and ${state} and pid <> pg_backend_pid() and datname = current_database()`)
   await other.query('begin; lock table lowtide.lists in access exclusive mode')
   await client.query('begin')
   const answering = app.send(note('a'), { id: '1', transaction: client, ...gone && { signal: gone.signal } })()
   await until('the lookup to wait', patience, async () => await active(`wait_event_type = 'Lock'`) > 0)
   gone?.abort()
+  if (first) await does(client)
   const answer = await answering
   assert.is(verdict(answer), 'timeout', JSON.stringify(answer))
-  await does(client)
+  if (!first) await does(client)
   await client.query('begin')
   await client.query(`insert into public.mine values ('next')`)
   await other.query('rollback')
@@ -343,6 +344,7 @@ late('that takes too long, and its caller does not roll back: nothing of it is c
   await client.query(`insert into public.mine values ('too late')`).catch(() => {})
   assert.is((await client.query('commit')).command, 'ROLLBACK')
 })
+late('whose caller did not wait for its answer leaves the next transaction alone too', async client => { await client.query('rollback'); await client.query('begin; rollback') }, undefined, true)
 late('whose caller has gone leaves the next transaction alone too', async client => { await client.query('rollback') }, new AbortController())
 
 test.run()

@@ -74,11 +74,11 @@ export const readers = ({ db, log, runtime, options, limit, started, moved }: Gi
     const low = Number(rows[0]![1]), by = rows[0]![5]!, how: Moved | undefined = low < lowest ? 'lower' : by !== (server ?? by) ? 'another' : undefined
     server = by
     if (how !== undefined) { lowest = low; for (const reading of wanting) reading.look(); moved(how, how === 'another' ? by : undefined); return }
-    if (rows.some(row => row[7] != null)) { for (const reading of wanting) reading.look(); moved('missed'); return } // whoever reads on would never know
     started?.(rows[0]![6] ?? null)
     if (low > lowest) wait = 1
     lowest = low
-    const found = wanting.map((): Found[] => []), cut = new Set<number>()
+    /** Behind a hole: who reads on would never know. A copy of each instance has no checkpoint and no rows that lack something; it goes on. */
+    const found = wanting.map((): Found[] => []), cut = new Set<number>(), missed = new Set(rows.flatMap(row => row[7] != null && wanting[Number(row[0]) - 1]!.by.consumer.broadcast === false ? [Number(row[0]) - 1] : []))
     let longest = 0
     for (const [i, , tx, n, text] of rows) {
       const at = Number(i) - 1, here = found[at]!
@@ -94,7 +94,8 @@ export const readers = ({ db, log, runtime, options, limit, started, moved }: Gi
     // where large ones were cut off, the server need not measure so many of them again
     size = measuring && cut.size > 0 ? Math.max(1, ...found.map(({ length }) => length)) : large && !measuring ? asked : Math.min(limit, asked * 2)
     // one whose cursor has moved meanwhile was begun anew elsewhere
-    for (const [i, reading] of wanting.entries()) if (reading.after() === after[i]) reading.feed(found[i]!, low, cut.has(i) || found[i]!.length >= asked)
+    for (const [i, reading] of wanting.entries()) if (missed.has(i)) reading.look(); else if (reading.after() === after[i]) reading.feed(found[i]!, low, cut.has(i) || found[i]!.length >= asked)
+    if (missed.size > 0) moved('missed')
   }
   const read = async (): Promise<void> => {
     planned = false

@@ -181,6 +181,37 @@ test('misses nothing of what its handler reads no more', beside(async (place, co
   assert.is(await refused(copy.told), 'it starts')
 }))
 
+test('that only listens hears on past what its source has removed: it has no rows that could lack something', beside(async (place, copy) => {
+  const app = await place.app(), send = (nth: number) => right(app.send(Add({ key: keys[nth]!, n: 1, entry: keys[nth]! }), { wait: 'projected' })), heard: string[] = []
+  const way = await proxy(place.url), front = await replicaOf({ ...copy.told, from: way.url }, 'front')
+  try {
+    await right(front.listen([channel('sum-events', { external: true })], ({ subject }) => { heard.push(subject) }))
+    await send(0)
+    await until('the first', 20_000, () => heard.includes(keys[0]!))
+    const reading = await way.seize(flight => flight.some(({ text }) => text.includes('lowtide_log') && text.includes('lowtide_removed')), 'held')
+    await send(1)
+    await aged(place)
+    assert.is(await removed(place.url), 2)
+    await send(2)
+    reading.release()
+    await until('the last', 20_000, () => heard.includes(keys[2]!))
+    assert.equal(heard, [keys[0], keys[2]])
+  } finally { await front.close(); await way.close() }
+}))
+
+test('that has handled nothing of a channel yet begins again behind what is removed meanwhile, and says so', beside(async (place, copy) => {
+  const app = await place.app(), lines: string[] = [], send = (nth: number) => right(app.send(Add({ key: keys[nth]!, n: 1, entry: keys[nth]! }), { wait: 'projected' }))
+  await (await replicaOf(copy.told)).close()
+  for (const nth of [0, 1]) await send(nth)
+  await aged(place)
+  assert.is(await removed(place.url), 2)
+  await send(2)
+  const one = await replicaOf(copy.told, undefined, (_level, text) => { lines.push(text) })
+  await until('the copy', 20_000, async () => JSON.stringify(await rows(copy, 'copies.mirrors')) === having(2))
+  await one.close()
+  assert.ok(lines.some(line => line.includes(`'mirror' begins behind what retention has removed`)), lines.join('\n'))
+}))
+
 test('that is new begins behind what its source has removed, says so, and starts again without a fault', beside(async (place, copy) => {
   const app = await place.app(), lines: string[] = [], began = /^\[postgres\] 'mirror' begins behind what retention has removed from the source: what these events told is not in the copy$/
   const send = (nth: number) => right(app.send(Add({ key: keys[nth]!, n: 1, entry: keys[nth]! }), { wait: 'projected' }))

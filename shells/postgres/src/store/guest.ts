@@ -1,4 +1,5 @@
 import type { AnyTable, Failure } from '@lowtide/core'
+import { randomUUID } from 'node:crypto'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Client } from 'pg'
 import { constraintsByName } from '../schema/declared.js'
@@ -40,8 +41,12 @@ const sql = (times: Database['times'], schema: string, tables: readonly AnyTable
     const all = constraints.filter(c => c.kind === kind).map(({ name }) => `${identifier(schema)}.${identifier(name)}`)
     return all.length === 0 ? [] : [plain(`set constraints ${all.join(', ')} ${when}`)]
   }
+  const entered = statement(`select pg_catalog.set_config('lowtide.guest', $1::text, true)`)
+  const spoiling = statement(`select ${identifier(schema)}.lowtide_must(pg_catalog.current_setting('lowtide.guest', true) is distinct from $1::text, 'the transaction of a command')`)
   return {
-    begin: [
+    /** A transaction has the token of its guest until it ends, however that happens. */
+    begin: (token: string): readonly Step[] => [
+      { statement: entered, params: [token] },
       plain('savepoint lowtide'),
       plain(`select ${assigned}, pg_catalog.current_setting('transaction_isolation'), pg_catalog.current_setting('transaction_read_only'), ${here}, pg_catalog.set_config('lowtide.before', pg_catalog.json_build_object(${names.map(([name]) => `'${name}', pg_catalog.current_setting('${name}')`).join(', ')})::text, true)`),
       plain(`select ${names.map(([name, value]) => `pg_catalog.set_config('${name}', ${quoted(value)}, true)`).join(', ')}`),
@@ -54,7 +59,7 @@ const sql = (times: Database['times'], schema: string, tables: readonly AnyTable
     keep: [plain(`select pg_catalog.set_config('lowtide.gate', '', true), ${names.map(([name]) => `pg_catalog.set_config('${name}', x.b operator(pg_catalog.->>) '${name}', true)`).join(', ')}, pg_catalog.set_config('lowtide.before', '', true) from (select pg_catalog.current_setting('lowtide.before')::json) x(b)`), plain('release savepoint lowtide')],
     undo: [plain('rollback to savepoint lowtide'), plain('release savepoint lowtide'), plain(`select ${assigned}`)],
     /** No commit may stand any more. */
-    spoil: plain(`do $lowtide$ begin raise exception 'lowtide: written to while a command was handled; roll it back' using errcode = 'LT003'; end $lowtide$`),
+    spoil: (token: string): Step => ({ statement: spoiling, params: [token] }),
   }
 }
 /** Those on which a command is under way, of whichever deployment: settings and savepoints have the same names. */
@@ -83,7 +88,7 @@ export const hosting = ({ db, tables }: Hosting) => {
 
   return async (transaction: unknown, over: (leave: () => void) => void): Promise<E.Either<Failure, Guest>> => {
     if (!isClient(transaction)) return E.left(failure(`cannot handle a command in this transaction: expected a client of 'pg' on which it was begun (of a pool: what connect() gives), found something else`))
-    const client = transaction
+    const client = transaction, token = randomUUID()
     if (busy.has(client)) return E.left(failure(`cannot handle a command in this transaction: expected one command at a time on a client, found one under way on this one; wait for its answer, and send the other in another transaction`))
     busy.add(client)
     let gone = false
@@ -91,11 +96,11 @@ export const hosting = ({ db, tables }: Hosting) => {
     /** Not once its caller was told that its time is over: the connection may carry another transaction by then. */
     const visited = (steps: readonly Step[]): Promise<Visited> => gone ? Promise.resolve({ landed: [], error: new Error('its caller waits no more') }) : visit(client, steps)
     /** Behind all that was sent, and before all that the caller sends once he knows. */
-    over(() => { if (!gone) { go(); void visit(client, [spoil]) } })
-    const { landed, error } = await visit(client, begin)
+    over(() => { if (!gone) { go(); void visit(client, [spoil(token)]) } })
+    const { landed, error } = await visit(client, begin(token))
     const leave = async (): Promise<void> => { await visited(undo); go() }
-    const doing = 'handle a command in the transaction of its caller', found = landed[1]?.rows[0]
-    if (landed.length === 0 && error) { go(); return E.left(unusable(error) ?? failureOf(doing, error)) }
+    const doing = 'handle a command in the transaction of its caller', found = landed[2]?.rows[0]
+    if (landed.length <= 1 && error) { go(); return E.left(unusable(error) ?? failureOf(doing, error)) }
     try {
       const why = found && await wrong(found) // elsewhere it may not even know our tables
       if (why !== undefined || error) { await leave(); return E.left(why === undefined ? failureOf(doing, error) : failure(`cannot handle a command in this transaction: ${why}`)) }
@@ -122,11 +127,11 @@ export const hosting = ({ db, tables }: Hosting) => {
       stands: () => { stood = true },
       end: async () => {
         try {
-          const { landed: left, error: e } = await visited(meanwhile === 'lost' ? [spoil] : stood || meanwhile === 'kept' ? keep : undo)
+          const { landed: left, error: e } = await visited(meanwhile === 'lost' ? [spoil(token)] : stood || meanwhile === 'kept' ? keep : undo)
           if (meanwhile === 'lost') return E.right(undefined)
           if (e) { const f = failureOf('leave the transaction of a command', e); return E.left({ ...f, failure: `${f.failure}; roll it back` }) }
           if (stood || meanwhile || held || left.at(-1)!.rows[0]![0] !== 't') return E.right(undefined)
-          await visited([spoil])
+          await visited([spoil(token)])
           return E.left(failure('cannot leave the transaction of a command: it was written to meanwhile, and that is rolled back with the command; roll back all of it, and wait for the answer before you write'))
         } finally { go() }
       },

@@ -36,8 +36,12 @@ export const reset = async (db: Database, shift: number, partitions: number, { n
       const { n } = (await one<{ readonly n: string }>(`select count(*)::text as n from ${schema}.lowtide_log where channel = $1::text and partition = $2::smallint and (tx, n) > ($3::bigint, $4::int) and (tx, n) <= ($5::bigint, $6::int)`, channel, partition, least.tx, least.n, most.tx, most.n))!
       moved.push({ channel, partition: String(partition), from: positionOf(from), position: positionOf(goal), messages: Number(n) })
     }
+    const places = new Set((await client.query<{ readonly at: string }>(`select channel || '/' || partition as at from ${schema}.lowtide_removed`)).rows.map(({ at }) => at))
     const lost = partial || !back ? [] : (await client.query<{ readonly at: string }>(`select r.channel || '/' || r.partition || ' up to ' || r.tx || '.' || r.n as at from ${schema}.lowtide_removed r where r.channel = any($1::text[]) and (r.tx, r.n) > ($2::bigint, $3::int) order by r.channel, r.partition`, [channels.map(c => c.channel), goal.tx, goal.n])).rows
     if (lost.length > 0) return refuse(`expected that the log holds all that shall come again, found that retention has removed ${lost.slice(0, 3).map(({ at }) => at).join(', ')}${lost.length > 3 ? ` and ${lost.length - 3} more` : ''}; to let only what is left come again, add --partial`)
+    const blind = partial || !back ? undefined : await one<{ readonly total: string }>(`select total::text from ${schema}.lowtide_retention where kind = 'events' and total > 0`)
+    const unknown = blind && moved.find(m => compare(placeOf(m.position), placeOf(m.from)) < 0 && !places.has(`${m.channel}/${m.partition}`))
+    if (unknown) return refuse(`expected that the log holds all that shall come again, found that retention has removed ${blind.total} events, and that nobody knows whether ${unknown.channel}/${unknown.partition} had some of them; to let only what is left come again, add --partial`)
     const backwards = moved.filter(m => m.messages > 0 && compare(placeOf(m.position), placeOf(m.from)) < 0)
     if (backwards.length > 0 && !back) return refuse(`only a projector can go back: what this handler has sent would be sent again`)
     if (backwards.length > 0 && Number(parked!.n) > 0) return refuse(`expected that nothing of it is parked, found ${parked!.n} messages, which would come again beside those; redrive or discard them first: lowtide parked list --consumer ${name}`)
