@@ -63,14 +63,14 @@ export const lane = ({ abreast, enough, execute, runtime, options, unitLimit, se
     lined.kick()
   }
   const hindered = (job: Laned, { failure }: Failure): void => {
-    const { handler: { name }, message: { id, correlationid } } = job, jobs = out.get(name)
+    const { name } = job.handler, jobs = out.get(name)
     if (jobs) { jobs.add(job); return }
     out.set(name, new Set([job]))
-    runtime.log('warn', `'${name}' cannot go on, and tries again by itself: ${failure}`, { message: id, correlationid })
+    runtime.log('warn', `'${name}' cannot go on, and tries again by itself: ${failure}`, { message: job.message.id, correlationid: job.message.correlationid })
   }
   const end = (job: Laned, result: Settled): void => {
-    const { done, skip } = job.ticket, { handler: { name }, message: { id, correlationid } } = job, jobs = job.outages > 0 ? out.get(name) : undefined
-    if (jobs?.delete(job) && jobs.size === 0) { out.delete(name); if (E.isRight(result)) runtime.log('info', `'${name}' goes on`, { message: id, correlationid }) }
+    const { done, skip } = job.ticket, { name } = job.handler, jobs = job.outages > 0 ? out.get(name) : undefined
+    if (jobs?.delete(job) && jobs.size === 0) { out.delete(name); if (E.isRight(result)) runtime.log('info', `'${name}' goes on`, { message: job.message.id, correlationid: job.message.correlationid }) }
     if (job.first && job.redrive === undefined && !skip) { job.first = false; release(job.key) }
     open--
     done?.(result)
