@@ -45,6 +45,7 @@ const asked = async (source: Database, where: string, { options }: Pick<Wanted, 
 const astray = async (db: Database, source: Database, { consumers, options }: Wanted, { identity, next, readable }: Said): Promise<{ readonly fault?: string | undefined; readonly standing: readonly Standing[]; readonly fresh: readonly Standing[] }> => {
   const named = new Map(consumers.filter(c => !c.broadcast).map(c => [c.name, new Set(c.channels.map(({ channel }) => channel))])), names = [...named.keys()]
   const own = identifier(db.schema), again = (consumer: string): string => `the source was restored from a backup, or lost its last transactions in a failover, so the copy may hold what is no longer so; make it anew: lowtide consumers rebuild ${consumer}`
+  const gone = new Map((await removedFrom(source, readable)).map(r => [`${r.partition}/${r.channel}`, r])) // first: a checkpoint may move meanwhile, and what was behind it be removed
   const [known, rows] = await db.fly([
     { statement: statement(`select consumer, identity from ${own}.lowtide_sources where consumer = any($1::text[])`), params: [names] },
     { statement: statement(`select consumer, channel, partition, tx, n, print, start from ${own}.lowtide_consumers where consumer = any($1::text[]) order by 1, 2, 3`), params: [names] },
@@ -57,7 +58,7 @@ const astray = async (db: Database, source: Database, { consumers, options }: Wa
   if (other !== undefined) return { standing, fresh: [], fault: `expected the log that '${other}' has read so far (${of.get(other)}: system identifier, shift, schema), found another (${identity}): ${again(other)}` }
   const lost = await parted(source, standing, next, readable)
   if (lost) return { standing, fresh: [], fault: `${lost.why}: ${again(lost.consumer)}` }
-  const gone = new Map((await removedFrom(source, readable)).map(r => [`${r.partition}/${r.channel}`, r])), behind = all.filter(at => compare(gone.get(`${at.partition}/${at.channel}`) ?? nowhere, at) > 0)
+  const behind = all.filter(at => compare(gone.get(`${at.partition}/${at.channel}`) ?? nowhere, at) > 0)
   const old = new Set(all.flatMap(at => at.begun ? [] : [`${at.consumer}/${at.channel}`])), late = behind.find(at => old.has(`${at.consumer}/${at.channel}`))
   return { standing, fresh: behind.map(at => ({ ...at, ...gone.get(`${at.partition}/${at.channel}`)! })), fault: late && `expected that the log holds all that '${late.consumer}' has not read yet, behind ${late.channel}/${late.partition}/${positionOf(late)}, found that retention has removed up to ${positionOf(gone.get(`${late.partition}/${late.channel}`)!)}, so the copy lacks what these events told; keep events for longer there, and make it anew from what is left: lowtide consumers rebuild ${late.consumer} --partial` }
 }
