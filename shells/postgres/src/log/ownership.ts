@@ -52,6 +52,8 @@ export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: nu
   /** For this transaction: who waits for a commit for longer would not renew its own lease in time. */
   const patience = statement(`select set_config('lock_timeout', $1::text, true)`)
   const remove = statement(`delete from ${instances} where id = $1::text`)
+  /** What it took as it left, and has nothing of in hand. */
+  const release = statement(`update ${consumers} set owner = null where owner = $1::text`)
 
   const lockOf = (parts: readonly Part[]): Step => {
     const taking = locks()
@@ -79,6 +81,6 @@ export const ownership = (db: Pick<Database, 'at' | 'fly' | 'schema'>, shift: nu
       const landed = await db.fly(steps)
       return wanted.length === 0 ? [] : landed.at(-1)!.rows.map(([consumer, channel, partition, fence, tx, n]) => ({ consumer: consumer!, channel: channel!, partition: Number(partition), fence: fence!, after: { tx: Number(tx), n: Number(n) } }))
     },
-    leave: async (instance, given) => { await db.fly([...given.length > 0 ? [lockOf(given), giving(instance, given)] : [], { statement: remove, params: [instance] }]) },
+    leave: async (instance, given) => { await db.fly([...given.length > 0 ? [lockOf(given), giving(instance, given)] : [], { statement: remove, params: [instance] }, { statement: release, params: [instance] }]) },
   }
 }

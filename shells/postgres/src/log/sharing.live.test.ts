@@ -71,6 +71,14 @@ sharing('gives partitions of a channel only to who reads it, beside a process th
   await until('what nobody reads to be free', 8_000, async () => (await owners(c.at, 'views')).every(({ channel, owner }) => (owner === null) === (channel === 'more')))
 })
 
+sharing('frees what it took as it left, and had not begun to read', async c => {
+  const x = await reader(open(c), 'views', ['news'])
+  await split(c.at, [4])
+  await c.at.query(`insert into :schema.lowtide_consumers (consumer, channel, partition, owner) select 'views', 'taken', 0, min(owner) from :schema.lowtide_consumers`)
+  await x.close()
+  assert.equal([...new Set((await owners(c.at, 'views')).map(({ owner }) => owner))], [null])
+})
+
 sharing('holds no intake back for a channel of a consumer that nobody who lives reads', async c => {
   const b = open(c, { options: { buffer: 16 } })
   await reader(open(c), 'views', ['news'])
