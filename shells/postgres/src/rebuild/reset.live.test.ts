@@ -111,4 +111,12 @@ test('back behind what retention has removed is refused, unless what is left is 
   await until('what is left', 20_000, async () => (await place.sql('select from lowtide.entries')).length === 1)
 }))
 
+test('back is refused too where events were removed before places were kept: nobody knows from where', inDatabase(async (place, reset) => {
+  await send(place, 1, 2)
+  await place.sql(`update lowtide.lowtide_retention set total = 2 where kind = 'events'`)
+  assert.match((await left(reset('start'))).failure, /found that retention has removed 2 events, and that nobody knows whether sum-events\/\d had some of them; to let only what is left come again, add --partial; nothing was changed$/)
+  await right(reset('end'))
+  assert.is((await right(reset('start', { partial: true }))).length, 4)
+}))
+
 test.run()
